@@ -1,0 +1,85 @@
+//! The forward pass of NanoDet-g, twice: `channels_last`, which is fast, and `plain`, which is candle's operators as they
+//! come and the yardstick of the first. Both read the picture from, and leave their answer in, the same [`Activations`].
+
+mod channels_last;
+mod convolution;
+mod plain;
+mod plane;
+mod sampling;
+
+use crate::architecture::{BACKBONE, HEADS, LATERALS};
+use crate::decode::{CELL_CHANNELS, Grid};
+use crate::options::Engine;
+use crate::weights::Weights;
+use channels_last::ChannelsLast;
+use plain::Plain;
+use plane::Plane;
+
+/// The network in the form that its engine wants.
+pub(crate) enum Network {
+    ChannelsLast(ChannelsLast),
+    Plain(Plain),
+}
+
+impl Network {
+    pub(crate) fn new(weights: Weights, engine: Engine) -> candle_core::Result<Self> {
+        Ok(match engine {
+            Engine::ChannelsLast => Self::ChannelsLast(ChannelsLast::new(&weights)?),
+            Engine::Candle => Self::Plain(Plain::new(weights)),
+        })
+    }
+
+    /// Runs on the current rayon pool, from the picture in `activations` to the three grids in it.
+    pub(crate) fn forward<'a>(&self, activations: &'a mut Activations) -> candle_core::Result<[Grid<'a>; 3]> {
+        match self {
+            Self::ChannelsLast(network) => network.forward(activations),
+            Self::Plain(network) => network.forward(&activations.input, &mut activations.outputs)?,
+        }
+        Ok(activations.outputs.each_ref().map(|plane| Grid {
+            side: plane.side(),
+            pitch: plane.row_pixels() * CELL_CHANNELS,
+            values: plane.interior(),
+        }))
+    }
+}
+
+/// What flows through the network at one input size; reused from frame to frame.
+pub(crate) struct Activations {
+    input: Plane,
+    pooled: Plane,
+    /// What each convolution of the backbone gives.
+    backbone: Vec<Plane>,
+    /// The three levels of the pyramid.
+    levels: [Plane; 3],
+    /// Between the two convolutions of each head.
+    hidden: [Plane; 3],
+    outputs: [Plane; 3],
+}
+
+impl Activations {
+    /// For a picture of `input_size` a side, a multiple of 32.
+    pub(crate) fn new(input_size: u32) -> Self {
+        let side = input_size as usize;
+        let plane = |conv: &crate::architecture::ConvSpec| Plane::new(side / conv.reduction, conv.outputs);
+        Self {
+            input: Plane::new(side, 3),
+            pooled: Plane::new(side / 4, BACKBONE[0].outputs),
+            backbone: BACKBONE.iter().map(plane).collect(),
+            levels: LATERALS.each_ref().map(plane),
+            hidden: HEADS.each_ref().map(|[conv, _]| plane(conv)),
+            outputs: HEADS.each_ref().map(|[_, out]| plane(out)),
+        }
+    }
+
+    /// Takes the picture: rows of normalised (blue, green, red) pixels.
+    pub(crate) fn set_input(&mut self, rows: impl Iterator<Item = impl Iterator<Item = [f32; 3]>>) {
+        for (target, row) in self.input.rows_mut().zip(rows) {
+            for (pixel, values) in target.as_chunks_mut::<3>().0.iter_mut().zip(row) {
+                *pixel = values;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! What changes the size of a plane, or adds one of another size: max pool, bilinear doubling, averaging of four.
+
+use super::plane::Plane;
+
+/// Max pool of 3×3 at stride 2 with a padding of one pixel, into a plane of half the side.
+/// Sides are even, so only the first row and column lie at the padding; there, repeating the edge changes no maximum.
+pub(crate) fn max_pool(source: &Plane, target: &mut Plane) {
+    let channels = source.channels();
+    for (y, row) in target.rows_mut().enumerate() {
+        let rows = [(2 * y).saturating_sub(1), 2 * y, 2 * y + 1].map(|y| source.row(y));
+        for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
+            pixel.fill(f32::NEG_INFINITY);
+            for source_row in rows {
+                for source_x in [(2 * x).saturating_sub(1), 2 * x, 2 * x + 1] {
+                    for (largest, value) in pixel.iter_mut().zip(&source_row[source_x * channels..]) {
+                        *largest = if *value > *largest { *value } else { *largest };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds `source`, doubled in size, to `target`: bilinear between centres of pixels, so a pixel takes three quarters from
+/// the one it lies in and one from the next towards its side.
+pub(crate) fn add_doubled(source: &Plane, target: &mut Plane) {
+    let channels = source.channels();
+    for (y, row) in target.rows_mut().enumerate() {
+        let near_row = source.row(y / 2);
+        let far_row = source.row(neighbour(y, source.side()));
+        for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
+            let near = x / 2 * channels;
+            let far = neighbour(x, source.side()) * channels;
+            let corners = near_row[near..].iter().zip(&near_row[far..]).zip(&far_row[near..]).zip(&far_row[far..]);
+            for (value, (((nn, nf), fn_), ff)) in pixel.iter_mut().zip(corners) {
+                *value += 0.75 * (0.75 * nn + 0.25 * nf) + 0.25 * (0.75 * fn_ + 0.25 * ff);
+            }
+        }
+    }
+}
+
+/// Adds `source`, halved in size by averaging 2×2 pixels, to `target`.
+pub(crate) fn add_halved(source: &Plane, target: &mut Plane) {
+    let channels = source.channels();
+    for (y, row) in target.rows_mut().enumerate() {
+        let (upper, lower) = (source.row(2 * y), source.row(2 * y + 1));
+        for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
+            let (left, right) = (2 * x * channels, (2 * x + 1) * channels);
+            let four = upper[left..].iter().zip(&upper[right..]).zip(&lower[left..]).zip(&lower[right..]);
+            for (value, (((a, b), c), d)) in pixel.iter_mut().zip(four) {
+                *value += 0.25 * (a + b + c + d);
+            }
+        }
+    }
+}
+
+/// The source pixel that lies on the side of `position` to which its centre is shifted; the edge repeats.
+fn neighbour(position: usize, side: usize) -> usize {
+    let (near, odd) = (position / 2, position % 2 == 1);
+    if odd { (near + 1).min(side - 1) } else { near.saturating_sub(1) }
+}
