@@ -1,0 +1,2 @@
+//! The binary `headwater`.
+fn main() {}

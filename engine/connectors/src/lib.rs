@@ -1,0 +1,1 @@
+//! headwater-connectors: under construction.

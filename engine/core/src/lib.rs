@@ -1,0 +1,26 @@
+//! What everything in the engine speaks: event time, watermarks, messages, stream schemas, key ranges, and the
+//! contracts [`Operator`], [`Source`] and [`Sink`].
+//!
+//! Nothing here runs anything: there is no task, no clock, no file and no network in this crate. An operator can be
+//! driven by [`script`] alone, which is how all of them are tested.
+
+pub mod error;
+pub mod key;
+pub mod message;
+pub mod operator;
+pub mod schema;
+pub mod script;
+pub mod sink;
+pub mod source;
+pub mod time;
+pub mod watermark;
+
+pub use error::{ConnectorError, OperatorError};
+pub use key::{KeyRange, hash_columns};
+pub use message::{Barrier, Epoch, Message};
+pub use operator::{Operator, Output, RestoredChunk, Snapshot, StateChunk};
+pub use schema::{EVENT_TIME, StreamSchema, WEIGHT};
+pub use sink::{Committer, Sink, SinkContext, SinkFactory, Staged};
+pub use source::{Positions, Source, SourceContext, SourceEvent, SourceFactory};
+pub use time::EventTime;
+pub use watermark::{Watermark, WatermarkMerge};

@@ -1,0 +1,101 @@
+//! The contract of a source: rows by partition, and positions to go on from.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+
+use crate::error::ConnectorError;
+
+/// Where to go on, by the name of the partition (`edge-data/3`). The value is the connector's own.
+pub type Positions = BTreeMap<String, serde_json::Value>;
+
+/// What a source has to say next.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// The partitions that this instance reads, by name; said first, and again whenever they change. A partition's
+    /// index in this list is what batches refer to.
+    Partitions(Vec<String>),
+    /// Rows of one partition, in the schema of [`SourceFactory::schema`].
+    Batch {
+        /// Index into the last [`SourceEvent::Partitions`].
+        partition: usize,
+        /// The rows, in the partition's order.
+        batch: RecordBatch,
+    },
+    /// Nothing more comes: a bounded source is at its end, or [`Source::drain`] was asked for and is done.
+    End,
+}
+
+/// A place that rows come from, opened by one task.
+///
+/// # Contract
+/// - `next` is cancel-safe: dropping its future loses no row.
+/// - `positions` after a batch was returned includes that batch, and nothing that was not returned.
+/// - Opened again at those positions, the source gives exactly the rows that followed.
+#[async_trait]
+pub trait Source: Send {
+    /// Waits for what comes next.
+    async fn next(&mut self) -> Result<SourceEvent, ConnectorError>;
+
+    /// Where this instance is, for every partition that it reads.
+    fn positions(&self) -> Positions;
+
+    /// From now on reads only what is already there, and then says [`SourceEvent::End`].
+    async fn drain(&mut self) -> Result<(), ConnectorError>;
+
+    /// Learns that a checkpoint with these positions is complete, for a source that tells someone else how far it is.
+    async fn committed(&mut self, _positions: &Positions) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    /// Records that could not be read and were dropped because the table says so.
+    fn bad_records(&self) -> u64 {
+        0
+    }
+
+    /// Rows that wait in the log after what was read, where the source can know.
+    fn lag_rows(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Which instance of a source is being opened, and where it goes on.
+#[derive(Clone, Debug)]
+pub struct SourceContext {
+    /// The job, for names that others see (a consumer group).
+    pub job: String,
+    /// Number of this instance, from 0.
+    pub subtask: usize,
+    /// How many instances there are. Together they read every partition once.
+    pub parallelism: usize,
+    /// Positions of the last checkpoint, of all instances; empty at the first start.
+    pub positions: Positions,
+}
+
+/// Opens a source. Made when a query is planned; does no I/O until then.
+#[async_trait]
+pub trait SourceFactory: Debug + Send + Sync {
+    /// The columns that batches have.
+    fn schema(&self) -> SchemaRef;
+
+    /// Whether the source ends by itself.
+    fn bounded(&self) -> bool;
+
+    /// Whether more than one instance can share the work.
+    fn parallel(&self) -> bool {
+        true
+    }
+
+    /// What makes this source what it is: a checkpoint's positions are only used where this is unchanged.
+    fn fingerprint(&self) -> String;
+
+    /// Opens one instance.
+    async fn open(&self, context: SourceContext) -> Result<Box<dyn Source>, ConnectorError>;
+}
+
+/// A shared factory.
+pub type SourceFactoryRef = Arc<dyn SourceFactory>;

@@ -1,0 +1,1 @@
+//! headwater-sql: under construction.

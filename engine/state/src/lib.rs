@@ -1,0 +1,1 @@
+//! headwater-state: under construction.
