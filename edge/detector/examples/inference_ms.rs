@@ -6,7 +6,9 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use headwater_detector::{DetectOptions, Detector, DetectorError, Engine, LoadOptions, RgbFrame, bundled_weights, macs};
+use headwater_detector::{
+    DetectOptions, Detector, DetectorError, Engine, LoadOptions, RgbFrame, bundled_weights, macs,
+};
 
 fn main() -> Result<(), DetectorError> {
     let rounds = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(20_usize).max(1);

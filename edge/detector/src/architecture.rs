@@ -55,8 +55,11 @@ pub(crate) const BACKBONE: [ConvSpec; 25] = [
 ];
 
 /// From the three levels of the backbone to 128 channels each.
-pub(crate) const LATERALS: [ConvSpec; 3] =
-    [conv1("fpn.lateral0", &[10, 5], 128, 128, 8), conv1("fpn.lateral1", &[16, 11], 256, 128, 16), conv1("fpn.lateral2", &[24, 17], 512, 128, 32)];
+pub(crate) const LATERALS: [ConvSpec; 3] = [
+    conv1("fpn.lateral0", &[10, 5], 128, 128, 8),
+    conv1("fpn.lateral1", &[16, 11], 256, 128, 16),
+    conv1("fpn.lateral2", &[24, 17], 512, 128, 32),
+];
 
 /// A head a level: a convolution, and its projection to 80 class logits and 4 × 11 bins of distances.
 pub(crate) const HEADS: [[ConvSpec; 2]; 3] = [
@@ -83,11 +86,24 @@ impl ConvSpec {
     }
 }
 
-const fn conv3(name: &'static str, sources: &'static [usize], inputs: usize, outputs: usize, stride: usize, reduction: usize) -> ConvSpec {
+const fn conv3(
+    name: &'static str,
+    sources: &'static [usize],
+    inputs: usize,
+    outputs: usize,
+    stride: usize,
+    reduction: usize,
+) -> ConvSpec {
     ConvSpec { name, sources, inputs, outputs, kernel: 3, stride, reduction, leaky: true }
 }
 
-const fn conv1(name: &'static str, sources: &'static [usize], inputs: usize, outputs: usize, reduction: usize) -> ConvSpec {
+const fn conv1(
+    name: &'static str,
+    sources: &'static [usize],
+    inputs: usize,
+    outputs: usize,
+    reduction: usize,
+) -> ConvSpec {
     ConvSpec { name, sources, inputs, outputs, kernel: 1, stride: 1, reduction, leaky: false }
 }
 

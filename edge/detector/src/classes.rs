@@ -97,7 +97,8 @@ mod tests {
             assert_eq!(class.to_string(), class.name());
         }
         // Fixed points of COCO's own list: the numbers travel with the weights.
-        for (index, name) in [(0, "person"), (2, "car"), (16, "dog"), (56, "chair"), (67, "cell phone"), (79, "toothbrush")]
+        for (index, name) in
+            [(0, "person"), (2, "car"), (16, "dog"), (56, "chair"), (67, "cell phone"), (79, "toothbrush")]
         {
             assert_eq!(ClassId::new(index).map(ClassId::name), Some(name));
         }

@@ -89,3 +89,6 @@ fn expectation(logits: &[f32]) -> f32 {
 fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
+
+#[cfg(test)]
+mod tests;

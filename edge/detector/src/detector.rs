@@ -54,8 +54,8 @@ impl Detector {
     /// # Errors
     /// As [`Detector::load`], and where the threads cannot be started.
     pub fn load_with(path: &Path, options: LoadOptions) -> Result<Self, DetectorError> {
-        let bytes = std::fs::read(path)
-            .map_err(|source| DetectorError::ReadWeights { path: path.to_owned(), source })?;
+        let bytes =
+            std::fs::read(path).map_err(|source| DetectorError::ReadWeights { path: path.to_owned(), source })?;
         Self::parse(&path.display().to_string(), &bytes, options)
     }
 
@@ -136,8 +136,7 @@ impl Detector {
 
     fn workspace(&self, input_size: u32) -> Workspace {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.filter(|workspace| workspace.input_size == input_size)
-            .unwrap_or_else(|| Workspace::new(input_size))
+        idle.filter(|workspace| workspace.input_size == input_size).unwrap_or_else(|| Workspace::new(input_size))
     }
 }
 
@@ -150,10 +149,6 @@ struct Workspace {
 
 impl Workspace {
     fn new(input_size: u32) -> Self {
-        Self {
-            input_size,
-            preprocessor: Preprocessor::new(input_size),
-            activations: Activations::new(input_size),
-        }
+        Self { input_size, preprocessor: Preprocessor::new(input_size), activations: Activations::new(input_size) }
     }
 }

@@ -11,10 +11,14 @@ pub enum DetectorError {
     #[error("{origin} is no safetensors file")]
     NotSafetensors { origin: String, source: safetensors::SafeTensorError },
 
-    #[error("{origin} ends inside its header: {found_bytes} of {expected_bytes} bytes; it is truncated, or no safetensors file")]
+    #[error(
+        "{origin} ends inside its header: {found_bytes} of {expected_bytes} bytes; it is truncated, or no safetensors file"
+    )]
     TruncatedHeader { origin: String, expected_bytes: u64, found_bytes: u64 },
 
-    #[error("{origin} is truncated: it ends inside tensor {tensor}, which needs the file to have {expected_bytes} bytes, found {found_bytes}")]
+    #[error(
+        "{origin} is truncated: it ends inside tensor {tensor}, which needs the file to have {expected_bytes} bytes, found {found_bytes}"
+    )]
     TruncatedTensor { origin: String, tensor: String, expected_bytes: u64, found_bytes: u64 },
 
     #[error("{origin} has no tensor {tensor} (expected shape {expected:?})")]

@@ -87,8 +87,7 @@ fn to_finite_f32(view: &TensorView<'_>) -> candle_core::Result<Option<Tensor>> {
 
 fn open<'a>(origin: &str, bytes: &'a [u8]) -> Result<SafeTensors<'a>, DetectorError> {
     SafeTensors::deserialize(bytes).map_err(|source| {
-        truncation(origin, bytes)
-            .unwrap_or_else(|| DetectorError::NotSafetensors { origin: origin.to_owned(), source })
+        truncation(origin, bytes).unwrap_or_else(|| DetectorError::NotSafetensors { origin: origin.to_owned(), source })
     })
 }
 

@@ -1,9 +1,9 @@
 //! The fast forward pass: convolutions over planes, wired as the architecture's table says.
 
+use super::Activations;
 use super::convolution::Convolution;
 use super::plane::Plane;
 use super::sampling::{add_doubled, add_halved, max_pool};
-use super::Activations;
 use crate::architecture::BACKBONE;
 use crate::weights::{ConvWeights, Weights};
 
