@@ -58,6 +58,9 @@ pub struct ConnectorTable {
     pub columns: Option<SchemaRef>,
     /// The event time and the watermark's lag where the connector knows them and SQL does not say otherwise.
     pub event_time: Option<(String, Duration)>,
+    /// How long a partition may be silent before it stops holding the others back, where the connector knows better
+    /// than the 30 seconds of the dialect and SQL does not say otherwise.
+    pub idle_after: Option<Duration>,
     /// Reads the table.
     pub source: Option<SourceFactoryRef>,
     /// Writes the table.
