@@ -3,8 +3,11 @@
 Not a test framework: a check is a script that runs from the top and exits 0 when every claim held.
 """
 
+import ctypes
 import os
 import pathlib
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -54,13 +57,13 @@ def run(name, check):
     The folder is kept below `$HEADWATER_ARTIFACTS` when that is set, and after a failure; else it is removed.
     """
     checks = Checks(name)
+    # A check that is told to end leaves its `with` blocks, and so its programs, in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     kept = os.environ.get("HEADWATER_ARTIFACTS")
     if kept:
         folder = pathlib.Path(kept).resolve() / name
         if folder.exists():
-            import shutil
-
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
     else:
@@ -80,8 +83,6 @@ def run(name, check):
     if checks.broken:
         print(f"    what was left behind: {folder}", flush=True)
     elif not kept:
-        import shutil
-
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if checks.broken else 0)
 
@@ -106,3 +107,12 @@ def wait_until(probe, what, deadline_s, alive=None, every_s=0.2):
             last = error
         time.sleep(every_s)
     raise Failed(f"{what}: not within {deadline_s} s (last: {_shortened(last)})")
+
+
+_libc = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """For `preexec_fn`: a program that a check started does not outlive it, however it ends."""
+    pr_set_pdeathsig = 1
+    _libc.prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -45,7 +45,8 @@ class KafkaBroker:
         """Starts the broker and returns once it answers a client."""
         output = open(self.folder / "broker.log", "ab")
         self.child = subprocess.Popen(
-            self._command("kafka.Kafka", str(self.settings)), stdout=output, stderr=output, start_new_session=True
+            self._command("kafka.Kafka", str(self.settings)), stdout=output, stderr=output, start_new_session=True,
+            preexec_fn=checks.die_with_parent,
         )
         checks.wait_until(self._answers, "the Kafka broker answers", START_S_MAX, alive=self._must_run)
 

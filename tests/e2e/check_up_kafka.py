@@ -1,0 +1,68 @@
+"""`headwater up` with `BOOTSTRAP_SERVERS` at a real Apache Kafka: the same road, and the log outlives the process."""
+
+import checks
+import headwater
+import tables
+from check_up import both_devices, windows_agree
+from kafka_broker import KafkaBroker
+
+
+def check(claim, folder):
+    data_dir = folder / "data"
+    with KafkaBroker(folder) as broker:
+        env = {"BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+        with headwater.Running(folder, "up", "--for", "40s", "--data-dir", data_dir, env=env, name="up-first") as up:
+            up.wait_ready()
+            both_devices(up)
+            claim.equal(up.wait(90), 0, "`up --for 40s` exits with 0")
+        claim.that("panicked" not in up.output(), "nothing panicked", up.output()[-2000:])
+        topics = broker.topics()
+        for topic in headwater.TOPICS:
+            claim.equal(topics.get(topic), headwater.PARTITIONS, f"{topic} was made with its partitions")
+
+        logged_first = frames_in_log(broker)
+        claim.that(len(logged_first) > 50, "frames are in the log", len(logged_first))
+
+        with headwater.Running(folder, "up", "--for", "30s", "--data-dir", data_dir, env=env, name="up-second") as up:
+            up.wait_ready()
+            claim.equal(up.wait(90), 0, "a second `up` exits with 0")
+        stored = tables.rows(f"SELECT device_id, camera_id, epoch_ms(ts::TIMESTAMP) FROM {tables.relation(data_dir, headwater.FRAMES)}")
+        claim.equal(len(stored), len(set(stored)), "no frame is in the table twice")
+        lost = set(logged_first) - set(stored)
+        claim.that(not lost, f"every one of {len(logged_first)} frames that the first run sent is in Parquet", sorted(lost)[:5])
+        invented = set(stored) - set(frames_in_log(broker))
+        claim.that(not invented, "and nothing is there that was not in the log", sorted(invented)[:5])
+        windows_agree(claim, data_dir)
+
+
+def frames_in_log(broker):
+    """Device, camera and time (ms) of every frame in `edge-data`, read by an independent client."""
+    import pyarrow as pa
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer({
+        "bootstrap.servers": broker.bootstrap_servers, "group.id": "oracle", "enable.auto.commit": False,
+    })  # fmt: skip
+    found = []
+    for partition in range(headwater.PARTITIONS):
+        place = TopicPartition(headwater.TOPIC_FRAMES, partition)
+        first, end = consumer.get_watermark_offsets(place, timeout=10)
+        consumer.assign([TopicPartition(headwater.TOPIC_FRAMES, partition, first)])
+
+        def read_to_end(end=end, place=place):
+            for message in consumer.consume(500, timeout=0.5):
+                if message.error():
+                    continue
+                batch = pa.ipc.open_stream(message.value()).read_all().select(["device_id", "camera_id", "ts"])
+                times = batch["ts"].cast(pa.int64()).to_pylist()
+                found.extend(zip(batch["device_id"].to_pylist(), batch["camera_id"].to_pylist(), times))
+            return consumer.position([place])[0].offset >= end
+
+        if end > first:
+            checks.wait_until(read_to_end, f"partition {partition} is read to its end", 30, every_s=0)
+    consumer.close()
+    return found
+
+
+if __name__ == "__main__":
+    checks.run("up_kafka", check)
