@@ -25,13 +25,17 @@ pub(crate) struct Grid<'a> {
 /// Boxes in pixels of the network's input, per class, after suppression. `grids` stand in the order of
 /// [`STRIDES`]. No coordinate and no confidence is NaN, whatever the network said.
 pub(crate) fn boxes(grids: &[Grid<'_>; 3], options: &DetectOptions) -> Vec<Vec<Bbox<ClassId>>> {
-    let wanted: Vec<ClassId> = ClassId::all().filter(|class| options.classes.contains(*class)).collect();
+    let search = Search {
+        classes: ClassId::all().filter(|class| options.classes.contains(*class)).collect(),
+        threshold: options.threshold,
+        logit_floor: logit_floor(options.threshold),
+    };
     let mut by_class: Vec<Vec<Bbox<ClassId>>> = vec![Vec::new(); ClassId::COUNT];
     for (grid, stride) in grids.iter().zip(STRIDES) {
         for row in 0..grid.side {
             let cells = grid.values[row * grid.pitch..].as_chunks::<CELL_CHANNELS>().0;
             for (column, cell) in cells.iter().take(grid.side).enumerate() {
-                collect_cell(cell, (column, row), stride as f32, &wanted, options.threshold, &mut by_class);
+                search.collect(cell, || cell_box(cell, column, row, stride as f32), &mut by_class);
             }
         }
     }
@@ -45,30 +49,38 @@ pub(crate) fn boxes(grids: &[Grid<'_>; 3], options: &DetectOptions) -> Vec<Vec<B
     by_class
 }
 
-fn collect_cell(
-    cell: &[f32; CELL_CHANNELS],
-    (column, row): (usize, usize),
-    stride: f32,
-    wanted: &[ClassId],
+/// What counts as seen.
+struct Search {
+    classes: Vec<ClassId>,
     threshold: f32,
-    by_class: &mut [Vec<Bbox<ClassId>>],
-) {
-    let mut corners = None;
-    for class in wanted {
-        let confidence = sigmoid(cell[class.index()]);
-        // A NaN is not over any threshold.
-        if !(confidence >= threshold) {
-            continue;
-        }
-        let [xmin, ymin, xmax, ymax] = *corners.get_or_insert_with(|| cell_box(cell, (column, row), stride));
-        if [xmin, ymin, xmax, ymax].iter().all(|side| side.is_finite()) {
-            by_class[class.index()].push(Bbox { xmin, ymin, xmax, ymax, confidence, data: *class });
+    logit_floor: f32,
+}
+
+impl Search {
+    /// Adds the box of a cell to every class that is seen in it.
+    fn collect(
+        &self,
+        cell: &[f32; CELL_CHANNELS],
+        corners: impl Fn() -> [f32; 4],
+        by_class: &mut [Vec<Bbox<ClassId>>],
+    ) {
+        for class in &self.classes {
+            let logit = cell[class.index()];
+            // Nearly every logit ends here, before an exponential is paid for it.
+            if logit.is_nan() || logit < self.logit_floor {
+                continue;
+            }
+            let confidence = sigmoid(logit);
+            let [xmin, ymin, xmax, ymax] = corners();
+            if confidence >= self.threshold && [xmin, ymin, xmax, ymax].iter().all(|side| side.is_finite()) {
+                by_class[class.index()].push(Bbox { xmin, ymin, xmax, ymax, confidence, data: *class });
+            }
         }
     }
 }
 
 /// The box of a cell, (x1, y1, x2, y2) in input pixels.
-fn cell_box(cell: &[f32; CELL_CHANNELS], (column, row): (usize, usize), stride: f32) -> [f32; 4] {
+fn cell_box(cell: &[f32; CELL_CHANNELS], column: usize, row: usize, stride: f32) -> [f32; 4] {
     let (x, y) = ((column as f32 + 0.5) * stride, (row as f32 + 0.5) * stride);
     let distance = |side: usize| expectation(&cell[ClassId::COUNT + side * BINS..][..BINS]) * stride;
     [x - distance(0), y - distance(1), x + distance(2), y + distance(3)]
@@ -84,6 +96,12 @@ fn expectation(logits: &[f32]) -> f32 {
         total += weight;
     }
     weighted / total
+}
+
+/// A logit under which no sigmoid reaches the threshold; a little low, so that rounding loses nothing.
+fn logit_floor(threshold: f32) -> f32 {
+    let threshold = threshold.min(0.999);
+    (threshold / (1.0 - threshold)).ln() - 0.01
 }
 
 fn sigmoid(logit: f32) -> f32 {

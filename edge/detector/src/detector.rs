@@ -78,7 +78,7 @@ impl Detector {
     fn parse(origin: &str, bytes: &[u8], options: LoadOptions) -> Result<Self, DetectorError> {
         let weights = Weights::parse(origin, bytes)?;
         let network = Network::new(weights, options.engine)
-            .map_err(|source| DetectorError::RunNetwork { input_size: 0, source: Box::new(source) })?;
+            .map_err(|source| DetectorError::LayOutWeights { origin: origin.to_owned(), source: Box::new(source) })?;
         let threads = options.threads.get();
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

@@ -36,6 +36,9 @@ pub enum DetectorError {
     #[error("cannot read tensor {tensor} of {origin}")]
     ReadTensor { origin: String, tensor: String, source: Box<candle_core::Error> },
 
+    #[error("cannot lay out the weights of {origin}")]
+    LayOutWeights { origin: String, source: Box<candle_core::Error> },
+
     #[error("cannot start {threads} threads for the detector")]
     StartThreads { threads: usize, source: rayon::ThreadPoolBuildError },
 

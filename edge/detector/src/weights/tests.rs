@@ -1,10 +1,11 @@
 //! Tests of reading weights: each way in which a file can be wrong gives an error that names file and tensor.
 
+use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::*;
 use crate::architecture::convolutions;
-use crate::{Detector, bundled_weights};
+use crate::{DetectOptions, Detector, Engine, LoadOptions, RgbFrame, bundled_weights};
 
 const HEADER_BYTES: usize = 8 + 5976;
 
@@ -124,4 +125,39 @@ fn a_file_is_named_by_its_path() {
     std::fs::write(&path, &bundled_weights()[..1_000_000]).unwrap();
     let cut = Detector::load(&path).err().unwrap().to_string();
     assert!(cut.starts_with(&path.display().to_string()) && cut.contains("tensor backbone."), "{cut}");
+}
+
+#[test]
+fn weights_that_overflow_give_no_number_that_is_none() {
+    let picture = [200; 48 * 48 * 3];
+    let frame = RgbFrame::new(48, 48, &picture).unwrap();
+    let options = DetectOptions { input_size: 64, threshold: 0.0, ..DetectOptions::default() };
+    // The largest half-precision number, everywhere, and with every other sign turned.
+    for signs in [[0x7b, 0x7b], [0x7b, 0xfb]] {
+        let mut bytes = bundled_weights().to_vec();
+        for (index, value) in bytes[HEADER_BYTES..].as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            *value = [0xff, signs[index % 2]];
+        }
+        for engine in [Engine::ChannelsLast, Engine::Candle] {
+            let options_at_load = LoadOptions { engine, ..LoadOptions::default() };
+            let detector = Detector::from_bytes_with(&bytes, options_at_load).unwrap();
+            for found in detector.detect(&frame, &options).unwrap() {
+                let numbers = [found.confidence, found.x1, found.y1, found.x2, found.y2];
+                assert!(numbers.iter().all(|number| number.is_finite()), "{found:?}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the header says, reading it ends in weights or in an error.
+    #[test]
+    fn a_damaged_header_is_no_panic(position in 0..HEADER_BYTES, byte in any::<u8>(), length in HEADER_BYTES..7_578_120) {
+        let mut bytes = bundled_weights().to_vec();
+        bytes[position] = byte;
+        let _ = Weights::parse("test", &bytes);
+        prop_assert!(Weights::parse("test", &bytes[..length]).is_err());
+    }
 }

@@ -7,12 +7,12 @@ use openh264::formats::YUVSource;
 use re_mp4::{Mp4, StsdBoxContent};
 
 /// The bytes of a file among the footage.
-pub fn read(name: &str) -> Vec<u8> {
+pub(crate) fn read(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/../../footage/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 /// Calls `see` with every frame and its number, from 0; returns how many there were.
-pub fn decode(name: &str, mut see: impl FnMut(usize, &RgbFrame<'_>)) -> usize {
+pub(crate) fn decode(name: &str, mut see: impl FnMut(usize, &RgbFrame<'_>)) -> usize {
     let bytes = read(name);
     let mp4 = Mp4::read_bytes(&bytes).unwrap();
     let track = mp4.tracks().values().next().unwrap();
