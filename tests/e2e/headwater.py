@@ -6,6 +6,7 @@ The binaries are those of the release build (`$CARGO_TARGET_DIR/release`), or `$
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,17 @@ TOPICS = ["edge-data", "edge-detections"]
 PARTITIONS = 4
 DEVICES = 2
 PEOPLE_MIN, PEOPLE_MAX = 3, 9
+
+# What the dashboard, the alerts and operators read. A Prometheus histogram also has `_bucket`, `_sum` and `_count`.
+SERVER_METRICS = [
+    "headwater_source_rows_total", "headwater_sink_rows_total", "headwater_watermark_seconds",
+    "headwater_watermark_lag_seconds", "headwater_late_rows_total", "headwater_checkpoint_epoch",
+    "headwater_checkpoint_duration_seconds", "headwater_people_in_view",
+]  # fmt: skip
+EDGE_METRICS = [
+    "headwater_edge_frames_total", "headwater_edge_frames_skipped_total", "headwater_edge_inference_ms",
+    "headwater_edge_spool_bytes", "headwater_edge_energy_mj_total", "headwater_edge_carbon_intensity_g_per_kwh",
+]  # fmt: skip
 
 
 def binary(name):
@@ -185,3 +197,8 @@ def grpcurl_path():
         os.environ["GRPCURL"] = found
     return found
 
+
+
+def missing_metrics(exposition, names):
+    """The names without a sample in a Prometheus text."""
+    return [name for name in names if not re.search(rf"^{name}(_bucket|_sum)?[{{ ]", exposition, re.M)]
