@@ -5,6 +5,7 @@ import headwater
 import tables
 from check_up import both_devices, windows_agree
 from kafka_broker import KafkaBroker
+from kafka_log import messages
 
 
 def check(claim, folder):
@@ -36,31 +37,14 @@ def check(claim, folder):
 
 
 def frames_in_log(broker):
-    """Device, camera and time (ms) of every frame in `edge-data`, read by an independent client."""
+    """Device, camera and time (ms) of every frame in `edge-data`."""
     import pyarrow as pa
-    from confluent_kafka import Consumer, TopicPartition
 
-    consumer = Consumer({
-        "bootstrap.servers": broker.bootstrap_servers, "group.id": "oracle", "enable.auto.commit": False,
-    })  # fmt: skip
     found = []
-    for partition in range(headwater.PARTITIONS):
-        place = TopicPartition(headwater.TOPIC_FRAMES, partition)
-        first, end = consumer.get_watermark_offsets(place, timeout=10)
-        consumer.assign([TopicPartition(headwater.TOPIC_FRAMES, partition, first)])
-
-        def read_to_end(end=end, place=place):
-            for message in consumer.consume(500, timeout=0.5):
-                if message.error():
-                    continue
-                batch = pa.ipc.open_stream(message.value()).read_all().select(["device_id", "camera_id", "ts"])
-                times = batch["ts"].cast(pa.int64()).to_pylist()
-                found.extend(zip(batch["device_id"].to_pylist(), batch["camera_id"].to_pylist(), times))
-            return consumer.position([place])[0].offset >= end
-
-        if end > first:
-            checks.wait_until(read_to_end, f"partition {partition} is read to its end", 30, every_s=0)
-    consumer.close()
+    for message in messages(broker, headwater.TOPIC_FRAMES, headwater.PARTITIONS):
+        table = message["table"]
+        times = table["ts"].cast(pa.int64()).to_pylist()
+        found.extend(zip(table["device_id"].to_pylist(), table["camera_id"].to_pylist(), times))
     return found
 
 

@@ -1,0 +1,38 @@
+"""What is in a topic, read from its beginning to its end by an independent client."""
+
+import checks
+
+
+def messages(broker, topic, partitions):
+    """Every message of Arrow rows: key, headers (as text) and rows. A topic that is not there yet has none."""
+    import pyarrow as pa
+    from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+    consumer = Consumer({
+        "bootstrap.servers": broker.bootstrap_servers, "group.id": "oracle", "enable.auto.commit": False,
+    })  # fmt: skip
+    found = []
+    try:
+        for partition in range(partitions):
+            place = TopicPartition(topic, partition)
+            try:
+                first, end = consumer.get_watermark_offsets(place, timeout=10)
+            except KafkaException:
+                return []
+            if end <= first:
+                continue
+            consumer.assign([TopicPartition(topic, partition, first)])
+
+            def read_to_end(end=end, place=place):
+                for message in consumer.consume(500, timeout=0.5):
+                    if message.error() or message.offset() >= end:
+                        continue
+                    table = pa.ipc.open_stream(message.value()).read_all()
+                    headers = {name: value.decode() for name, value in message.headers() or []}
+                    found.append({"key": message.key(), "headers": headers, "rows": table.to_pylist(), "table": table})
+                return consumer.position([place])[0].offset >= end
+
+            checks.wait_until(read_to_end, f"{topic} partition {partition} is read to its end", 30, every_s=0)
+    finally:
+        consumer.close()
+    return found
