@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use crate::error::ConnectorError;
 use crate::message::Epoch;
 use crate::operator::{RestoredChunk, StateChunk};
+use crate::watermark::Watermark;
 
 /// What a sink hands over at a barrier.
 #[derive(Debug, Default)]
@@ -31,6 +32,12 @@ pub struct Staged {
 pub trait Sink: Send {
     /// Takes rows; the hidden columns have been taken off, unless the factory asked for them.
     async fn write(&mut self, batch: RecordBatch) -> Result<(), ConnectorError>;
+
+    /// Learns that no row older than `watermark` follows, and that every row before it has been written: a sink that
+    /// shows a consistent cut shows it now.
+    async fn on_watermark(&mut self, _watermark: Watermark) -> Result<(), ConnectorError> {
+        Ok(())
+    }
 
     /// Makes everything written so far durable. `last` says that the job stops here: nothing should stay open.
     async fn stage(&mut self, epoch: Epoch, last: bool) -> Result<Staged, ConnectorError>;
