@@ -1,0 +1,165 @@
+//! Between cameras and the detector: one slot a camera, in which the newest frame wins.
+//!
+//! A queue would only make detections old: where the detector is slower than the camera, the frame that waits is replaced
+//! and counted as skipped. A camera that wants every frame looked at waits until its slot is free. The bound is one
+//! frame a camera.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::camera::Picture;
+
+/// A frame on its way to the detector.
+pub(crate) struct Frame {
+    /// Its number on its camera; skipped frames count.
+    pub(crate) number: u64,
+    /// When it was taken, milliseconds since the epoch.
+    pub(crate) ts: i64,
+    pub(crate) picture: Picture,
+}
+
+/// A frame that the detector has taken.
+pub(crate) struct Taken {
+    /// Index of the camera.
+    pub(crate) camera: usize,
+    pub(crate) frame: Frame,
+    /// Frames of this camera that nobody looked at since the one taken before.
+    pub(crate) skipped: u32,
+}
+
+pub(crate) struct Board {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    slots: Vec<Slot>,
+    /// Where the search for the next frame begins, so that a fast camera does not starve the others.
+    next: usize,
+}
+
+#[derive(Default)]
+struct Slot {
+    frame: Option<Frame>,
+    skipped: u32,
+    closed: bool,
+}
+
+impl Board {
+    pub(crate) fn new(cameras: usize) -> Self {
+        let slots = (0..cameras).map(|_| Slot::default()).collect();
+        Self { state: Mutex::new(State { slots, next: 0 }), changed: Condvar::new() }
+    }
+
+    /// Puts a frame into its camera's slot; says whether another one had to go.
+    pub(crate) fn publish(&self, camera: usize, frame: Frame) -> bool {
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(camera) else { return false };
+        let replaced = slot.frame.replace(frame).is_some();
+        slot.skipped += u32::from(replaced);
+        self.changed.notify_all();
+        replaced
+    }
+
+    /// Puts a frame into its camera's slot once that is free.
+    pub(crate) fn publish_when_free(&self, camera: usize, frame: Frame) {
+        let taken = |state: &mut State| state.slots.get(camera).is_some_and(|slot| slot.frame.is_some());
+        let waited = self.changed.wait_while(self.lock(), taken);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = state.slots.get_mut(camera) {
+            slot.frame = Some(frame);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Counts a frame that is not to be looked at.
+    pub(crate) fn pass_over(&self, camera: usize) {
+        if let Some(slot) = self.lock().slots.get_mut(camera) {
+            slot.skipped += 1;
+        }
+    }
+
+    /// No more frames of this camera.
+    pub(crate) fn close(&self, camera: usize) {
+        if let Some(slot) = self.lock().slots.get_mut(camera) {
+            slot.closed = true;
+        }
+        self.changed.notify_all();
+    }
+
+    /// The next frame, cameras in turn; waits for one. Nothing once every camera is closed and every slot empty.
+    pub(crate) fn take(&self) -> Option<Taken> {
+        let waits = |state: &mut State| {
+            state.slots.iter().all(|slot| slot.frame.is_none()) && state.slots.iter().any(|slot| !slot.closed)
+        };
+        let waited = self.changed.wait_while(self.lock(), waits);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let count = state.slots.len();
+        let first = state.next;
+        let camera = (0..count).map(|step| (first + step) % count).find(|&at| state.slots[at].frame.is_some())?;
+        state.next = (camera + 1) % count;
+        let slot = &mut state.slots[camera];
+        let skipped = std::mem::take(&mut slot.skipped);
+        let frame = slot.frame.take()?;
+        self.changed.notify_all();
+        Some(Taken { camera, frame, skipped })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(number: u64) -> Frame {
+        Frame { number, ts: 0, picture: Picture { width: 1, height: 1, pixels: vec![0; 3] } }
+    }
+
+    fn taken(board: &Board) -> Option<(usize, u64, u32)> {
+        board.take().map(|taken| (taken.camera, taken.frame.number, taken.skipped))
+    }
+
+    #[test]
+    fn the_newest_frame_wins_and_the_others_are_counted() {
+        let board = Board::new(1);
+        assert!(!board.publish(0, frame(0)));
+        assert!(board.publish(0, frame(1)));
+        board.pass_over(0);
+        assert!(board.publish(0, frame(3)));
+        assert_eq!(taken(&board), Some((0, 3, 3)));
+        board.publish(0, frame(4));
+        board.close(0);
+        assert_eq!(taken(&board), Some((0, 4, 0)));
+        assert_eq!(taken(&board), None);
+    }
+
+    #[test]
+    fn cameras_take_turns() {
+        let board = Board::new(3);
+        for number in 0..2 {
+            (0..3).for_each(|camera| drop(board.publish(camera, frame(number))));
+        }
+        assert_eq!(taken(&board), Some((0, 1, 1)));
+        board.publish(0, frame(9));
+        assert_eq!(taken(&board), Some((1, 1, 1)));
+        assert_eq!(taken(&board), Some((2, 1, 1)));
+        assert_eq!(taken(&board), Some((0, 9, 0)));
+    }
+
+    #[test]
+    fn a_camera_that_waits_loses_nothing() {
+        let board = Board::new(1);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..100).for_each(|number| board.publish_when_free(0, frame(number)));
+                board.close(0);
+            });
+            for number in 0..100 {
+                assert_eq!(taken(&board), Some((0, number, 0)));
+            }
+            assert_eq!(taken(&board), None);
+        });
+    }
+}

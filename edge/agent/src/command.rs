@@ -1,0 +1,174 @@
+//! The command line of an agent: `run`, `check`, `detect`. The binary `headwater-edge` is only this; `headwater edge` is
+//! this among others.
+
+mod annotate;
+mod detect;
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::{Agent, AgentReport};
+use crate::camera::CameraError;
+use crate::config::{Config, ConfigError, Overrides};
+use crate::error::{AgentError, chain};
+
+pub use detect::{DetectArgs, Format};
+
+/// Run an edge agent: cameras in, detections to Kafka.
+///
+/// Without a command it runs; `--config` names the settings.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct EdgeArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(subcommand)]
+    command: Option<EdgeCommand>,
+}
+
+const EXAMPLES: &str = "Examples:
+  Try the detector on a clip:         detect footage/vtest-a.mp4 --every 10
+  See what it sees:                   detect picture.jpg --save /tmp/seen
+  Check the settings of a device:     check --config edge.toml
+  Run the device:                     run --config edge.toml --bootstrap-servers broker:9092
+
+Settings are the TOML file, over it the environment, over that the flags.
+Exit codes: 0 all is well, 1 something failed, 2 wrong usage or configuration.";
+
+/// What an agent can be told to do.
+#[derive(Debug, Subcommand)]
+pub enum EdgeCommand {
+    /// Run the agent until its cameras end or it is told to stop
+    Run(RunArgs),
+    /// Read the settings and say what is wrong with them; nothing is started
+    Check(RunArgs),
+    /// Detect what is in a picture, a clip or a folder of pictures; no broker is needed
+    Detect(DetectArgs),
+}
+
+/// Which settings to run with.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The settings, a TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kafka brokers, host:port with commas between; stands over the file
+    #[arg(long, env = "BOOTSTRAP_SERVERS", value_name = "HOST:PORT")]
+    bootstrap_servers: Option<String>,
+    /// Name of the device; stands over the file
+    #[arg(long, env = "HEADWATER_DEVICE_ID", value_name = "NAME")]
+    device_id: Option<String>,
+    /// Where what is not sent yet is kept; stands over the file
+    #[arg(long, env = "HEADWATER_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No settings were named.
+    #[error("no settings: name a file with --config FILE, or see --help")]
+    NoConfig,
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The agent did not start or died.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// Cameras failed while the agent ran.
+    #[error("failed cameras: {}", cameras.join(", "))]
+    Cameras { cameras: Vec<String> },
+    /// The input cannot be read.
+    #[error("reading the input")]
+    Input { source: CameraError },
+    /// The options of the detector are wrong.
+    #[error("these options are not possible")]
+    Options { source: headwater_detector::DetectorError },
+    /// The detector failed.
+    #[error("detecting")]
+    Detect { source: headwater_detector::DetectorError },
+    /// A picture cannot be saved.
+    #[error("saving {}", path.display())]
+    Save { path: PathBuf, source: io::Error },
+    /// The result cannot be written.
+    #[error("writing the result")]
+    Output { source: io::Error },
+}
+
+impl CommandError {
+    /// 2 for wrong usage or configuration, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoConfig | Self::Config(_) | Self::Options { .. } => 2,
+            Self::Agent(AgentError::Config(_)) => 2,
+            _ => 1,
+        }
+    }
+
+    /// The error and its reasons on one line.
+    pub fn describe(&self) -> String {
+        chain(self)
+    }
+}
+
+/// Does what was asked; results go to standard output, everything else to the log. Cancelling `shutdown` ends it cleanly.
+///
+/// # Errors
+/// [`CommandError`]; its exit code tells usage from failure.
+pub async fn execute(args: EdgeArgs, shutdown: CancellationToken) -> Result<(), CommandError> {
+    match args.command.unwrap_or(EdgeCommand::Run(args.run)) {
+        EdgeCommand::Run(args) => run(args, shutdown).await,
+        EdgeCommand::Check(args) => check(args),
+        EdgeCommand::Detect(args) => {
+            let detected = tokio::task::spawn_blocking(move || detect::detect(&args, &shutdown)).await;
+            detected.unwrap_or(Err(CommandError::Agent(AgentError::Died { part: "detector" })))
+        }
+    }
+}
+
+async fn run(args: RunArgs, shutdown: CancellationToken) -> Result<(), CommandError> {
+    let agent = Agent::start(load(args)?, shutdown).await?;
+    let report = agent.join().await?;
+    print(&summary(&report))?;
+    if report.failed_cameras.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::Cameras { cameras: report.failed_cameras })
+    }
+}
+
+fn check(args: RunArgs) -> Result<(), CommandError> {
+    let config = load(args)?;
+    let cameras: Vec<String> =
+        config.cameras.iter().map(|camera| format!("{} ({})", camera.id, camera.describe())).collect();
+    let cameras = if cameras.is_empty() { "none".to_owned() } else { cameras.join(", ") };
+    let Config { device_id, bootstrap_servers, .. } = &config;
+    print(&format!("settings are good: device {device_id}, brokers {bootstrap_servers}, cameras {cameras}\n"))
+}
+
+fn load(args: RunArgs) -> Result<Config, CommandError> {
+    let RunArgs { config, bootstrap_servers, device_id, data_dir } = args;
+    let path = config.ok_or(CommandError::NoConfig)?;
+    Ok(Config::load(&path, Overrides { device_id, bootstrap_servers, data_dir })?)
+}
+
+fn summary(report: &AgentReport) -> String {
+    let AgentReport { device_id, frames, detections, skipped, delivered_rows, left_rows, dropped_rows, .. } = report;
+    format!(
+        "{device_id}: {frames} frames, {detections} detections, {skipped} frames skipped; {delivered_rows} rows delivered, \
+         {left_rows} left on disk, {dropped_rows} dropped\n"
+    )
+}
+
+/// Writes to standard output; a reader who has gone away is no error.
+fn print(text: &str) -> Result<(), CommandError> {
+    use io::Write;
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Output { source }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,301 @@
+//! The settings of an agent: a TOML file, then the environment, then flags; checked whole before anything starts.
+//!
+//! Here is what can be set and what holds when it is not. Whether it makes sense is in [`validate`]; nothing is opened.
+
+mod camera;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use camera::{CameraConfig, Pace, SourceKind};
+
+/// Everything an agent can be told. Unknown keys are refused.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the device, the key of every message it sends.
+    pub device_id: String,
+    /// Kafka brokers, `host:port` with commas between; `BOOTSTRAP_SERVERS` in the environment overrides it.
+    #[serde(default = "default_bootstrap_servers")]
+    pub bootstrap_servers: String,
+    /// Where the spool lives.
+    #[serde(default = "default_data_dir")]
+    pub data_dir: PathBuf,
+    /// A safetensors file to use instead of the bundled weights.
+    #[serde(default)]
+    pub weights: Option<PathBuf>,
+    /// Threads that one detection computes on.
+    #[serde(default = "default_threads")]
+    pub detector_threads: usize,
+    /// A camera each; none makes an agent of sensors only.
+    #[serde(default)]
+    pub cameras: Vec<CameraConfig>,
+    /// When rows become a message.
+    #[serde(default)]
+    pub batch: BatchConfig,
+    /// What is kept while the broker is away.
+    #[serde(default)]
+    pub spool: SpoolConfig,
+    /// How the broker is spoken to.
+    #[serde(default)]
+    pub uplink: UplinkConfig,
+    /// The device's own temperature and load.
+    #[serde(default)]
+    pub sensors: SensorsConfig,
+    /// Heartbeats.
+    #[serde(default)]
+    pub status: StatusConfig,
+    /// Carbon intensity, and what is done about it.
+    #[serde(default)]
+    pub carbon: CarbonConfig,
+    /// What the machine draws; without it no energy is reported.
+    #[serde(default)]
+    pub energy: Option<EnergyConfig>,
+    /// Prometheus metrics over HTTP; without it there is no listener.
+    #[serde(default)]
+    pub metrics: Option<MetricsConfig>,
+}
+
+/// When rows become a message: at a number of rows, or after a time, whichever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchConfig {
+    /// Rows of frames, or of detections, that fill a message.
+    pub rows: usize,
+    /// How long the first row of a message waits for others, milliseconds.
+    pub linger_ms: u64,
+}
+
+/// What is kept while the broker is away.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpoolConfig {
+    /// Bytes on disk at most; beyond it the oldest messages are dropped and counted.
+    pub max_bytes: u64,
+    /// Flush the disk's cache at every message, so that it outlives a power cut.
+    pub sync: bool,
+}
+
+/// How the broker is spoken to.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UplinkConfig {
+    /// How long a shutdown waits for the broker to take what is spooled, milliseconds. What is left stays on disk.
+    pub drain_ms: u64,
+    /// Partitions of a topic that has to be made.
+    pub partitions: i32,
+    /// Replicas of a topic that has to be made.
+    pub replicas: i32,
+    /// Passed to librdkafka as it is: TLS, SASL.
+    pub client_configs: BTreeMap<String, String>,
+}
+
+/// The device's own temperature and load.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SensorsConfig {
+    /// Whether they are read.
+    pub enabled: bool,
+    /// Milliseconds between readings.
+    pub interval_ms: u64,
+}
+
+/// Heartbeats.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatusConfig {
+    /// Milliseconds between heartbeats.
+    pub interval_ms: u64,
+}
+
+/// Carbon intensity of the electricity, and at which intensity detection does less.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CarbonConfig {
+    /// A constant intensity, grams of CO₂ equivalent a kilowatt-hour.
+    pub constant_g_per_kwh: Option<f64>,
+    /// A CSV file with the columns `timestamp` and `g_per_kwh`, instead of a constant.
+    pub trace: Option<PathBuf>,
+    /// Ascending intensities; at the first the second tier begins, and so on; past the tiers the frame rate halves twice.
+    pub thresholds_g_per_kwh: Vec<f64>,
+    /// How far the intensity must fall below a threshold before the step is taken back.
+    pub hysteresis_g_per_kwh: f64,
+    /// The least time between two steps, milliseconds.
+    pub dwell_ms: u64,
+}
+
+/// What the machine draws.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnergyConfig {
+    /// What one busy core draws over an idle one, watts.
+    pub busy_watts: f64,
+}
+
+/// Prometheus metrics over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Address and port of `/metrics` and `/healthz`.
+    pub listen: SocketAddr,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self { rows: 100, linger_ms: 1000 }
+    }
+}
+
+impl Default for SpoolConfig {
+    fn default() -> Self {
+        Self { max_bytes: 256 << 20, sync: true }
+    }
+}
+
+impl Default for UplinkConfig {
+    fn default() -> Self {
+        Self { drain_ms: 10_000, partitions: 4, replicas: 1, client_configs: BTreeMap::new() }
+    }
+}
+
+impl Default for SensorsConfig {
+    fn default() -> Self {
+        Self { enabled: true, interval_ms: 10_000 }
+    }
+}
+
+impl Default for StatusConfig {
+    fn default() -> Self {
+        Self { interval_ms: 5_000 }
+    }
+}
+
+impl Default for CarbonConfig {
+    fn default() -> Self {
+        Self {
+            constant_g_per_kwh: None,
+            trace: None,
+            thresholds_g_per_kwh: Vec::new(),
+            hysteresis_g_per_kwh: 20.0,
+            dwell_ms: 60_000,
+        }
+    }
+}
+
+fn default_bootstrap_servers() -> String {
+    "127.0.0.1:9092".to_owned()
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("data/edge")
+}
+
+fn default_threads() -> usize {
+    1
+}
+
+/// Settings that stand over the file: what the environment or a flag says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Instead of `device_id`.
+    pub device_id: Option<String>,
+    /// Instead of `bootstrap_servers`.
+    pub bootstrap_servers: Option<String>,
+    /// Instead of `data_dir`.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Why there is no configuration to run with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("reading the configuration {}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// The file is not TOML, has an unknown key or a value of the wrong type.
+    #[error("reading the configuration {}", path.display())]
+    Parse { path: PathBuf, source: Box<toml::de::Error> },
+    /// The values do not make sense; every one that does not is named.
+    #[error("the configuration cannot be used:{}", listed(problems))]
+    Invalid { problems: Vec<Problem> },
+}
+
+/// One value that does not make sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, for example `cameras[0].tiers`.
+    pub key: String,
+    /// What is wrong with its value.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.what)
+    }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+impl Config {
+    /// Reads a file, lays the overrides over it and validates the whole.
+    ///
+    /// # Errors
+    /// Any [`ConfigError`]; the values are only looked at once the file is read.
+    pub fn load(path: &Path, overrides: Overrides) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let parse = |source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) };
+        let mut config: Self = toml::from_str(&text).map_err(parse)?;
+        config.apply(overrides);
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Lays values over the file's.
+    pub fn apply(&mut self, overrides: Overrides) {
+        let Overrides { device_id, bootstrap_servers, data_dir } = overrides;
+        self.device_id = device_id.unwrap_or(std::mem::take(&mut self.device_id));
+        self.bootstrap_servers = bootstrap_servers.unwrap_or(std::mem::take(&mut self.bootstrap_servers));
+        self.data_dir = data_dir.unwrap_or(std::mem::take(&mut self.data_dir));
+    }
+
+    /// A device with default settings and no camera yet; for programs that bring their own configuration.
+    pub fn new(device_id: &str, bootstrap_servers: &str, data_dir: &Path) -> Self {
+        Self {
+            device_id: device_id.to_owned(),
+            bootstrap_servers: bootstrap_servers.to_owned(),
+            data_dir: data_dir.to_owned(),
+            weights: None,
+            detector_threads: default_threads(),
+            cameras: Vec::new(),
+            batch: BatchConfig::default(),
+            spool: SpoolConfig::default(),
+            uplink: UplinkConfig::default(),
+            sensors: SensorsConfig::default(),
+            status: StatusConfig::default(),
+            carbon: CarbonConfig::default(),
+            energy: None,
+            metrics: None,
+        }
+    }
+
+    /// A short hash of the settings, so that a fleet's heartbeats show who runs with which. It is no secret-keeper and
+    /// holds between agents of one version.
+    pub fn fingerprint(&self) -> String {
+        // FNV-1a, 64 bits: stable over starts, which the standard library's hasher does not promise.
+        let digest = format!("{self:?}")
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        format!("{digest:016x}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

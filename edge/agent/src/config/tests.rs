@@ -1,0 +1,109 @@
+//! The example is valid, every wrong value is named, nothing unknown is swallowed.
+
+use super::*;
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("edge.toml")
+}
+
+fn parsed(text: &str) -> Config {
+    toml::from_str(text).unwrap()
+}
+
+fn problems_of(text: &str) -> Vec<String> {
+    match parsed(text).validate() {
+        Err(ConfigError::Invalid { problems }) => problems.into_iter().map(|problem| problem.key).collect(),
+        Ok(()) => Vec::new(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn the_example_says_the_defaults() {
+    let config = parsed(&std::fs::read_to_string(example()).unwrap());
+    assert_eq!(config.batch, BatchConfig::default());
+    assert_eq!(config.spool, SpoolConfig::default());
+    assert_eq!(config.sensors, SensorsConfig::default());
+    assert_eq!(config.status, StatusConfig::default());
+    assert_eq!(config.uplink, UplinkConfig::default());
+    assert_eq!(config.cameras[0].tiers, CameraConfig::synthetic("c", None).tiers);
+    let mut config = config;
+    // The example's paths are seen from the repository's root; tests run elsewhere.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for camera in &mut config.cameras {
+        camera.path = camera.path.as_ref().map(|path| root.join(path));
+    }
+    config.validate().unwrap();
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_names_it() {
+    let error = toml::from_str::<Config>("device_id = 'a'\n[batch]\nrowz = 3").unwrap_err().to_string();
+    assert!(error.contains("rowz") && error.contains("rows"), "{error}");
+}
+
+#[test]
+fn every_wrong_value_is_named_at_once() {
+    let keys = problems_of(
+        r#"
+        device_id = "a b"
+        bootstrap_servers = "broker"
+        weights = "/nowhere/weights.safetensors"
+        detector_threads = 0
+        [batch]
+        rows = 0
+        linger_ms = 0
+        [spool]
+        max_bytes = 10
+        [carbon]
+        thresholds_g_per_kwh = [200.0, 100.0]
+        [energy]
+        busy_watts = -1.0
+        [[cameras]]
+        id = "door"
+        source = "file"
+        [[cameras]]
+        id = "door"
+        source = "file"
+        path = "/nowhere/clip.mp4"
+        fps = 0.0
+        tiers = [400]
+        threshold = 2.0
+        classes = ["persona"]
+        "#,
+    );
+    let expected = [
+        "device_id",
+        "bootstrap_servers",
+        "weights",
+        "detector_threads",
+        "batch.rows",
+        "batch.linger_ms",
+        "spool.max_bytes",
+        "energy.busy_watts",
+        "carbon.thresholds_g_per_kwh",
+        "carbon.thresholds_g_per_kwh",
+        "cameras[0].path",
+        "cameras[1].id",
+        "cameras[1].path",
+        "cameras[1].fps",
+        "cameras[1].tiers",
+        "cameras[1].threshold",
+        "cameras[1].classes",
+    ];
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn overrides_stand_over_the_file() {
+    let mut config = parsed("device_id = 'file'\nbootstrap_servers = 'file:1'");
+    config.apply(Overrides { bootstrap_servers: Some("flag:2".into()), ..Overrides::default() });
+    assert_eq!((config.device_id.as_str(), config.bootstrap_servers.as_str()), ("file", "flag:2"));
+}
+
+#[test]
+fn the_fingerprint_follows_the_settings() {
+    let config = parsed("device_id = 'a'");
+    assert_eq!(config.fingerprint(), parsed("device_id = 'a'").fingerprint());
+    assert_ne!(config.fingerprint(), parsed("device_id = 'a'\n[batch]\nrows = 7").fingerprint());
+}

@@ -1,0 +1,51 @@
+//! Why an agent does not start or does not go on.
+
+use std::error::Error;
+
+use crate::camera::CameraError;
+use crate::carbon::TraceError;
+use crate::config::ConfigError;
+use crate::uplink::UplinkError;
+
+/// A failed step of an agent.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The weights cannot be used.
+    #[error("loading the detector")]
+    Detector { source: headwater_detector::DetectorError },
+    /// A camera cannot be opened.
+    #[error("opening camera {camera}")]
+    Camera { camera: String, source: CameraError },
+    /// The carbon trace cannot be used.
+    #[error("opening the carbon trace")]
+    Carbon { source: TraceError },
+    /// The spool cannot be opened.
+    #[error("opening the spool")]
+    Spool { source: headwater_spool::SpoolError },
+    /// The metrics cannot be served.
+    #[error("listening for metrics on {address}")]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
+    /// A thread cannot be started.
+    #[error("starting the thread {name}")]
+    Thread { name: String, source: std::io::Error },
+    /// A setting of librdkafka is unknown or wrong.
+    #[error("setting up the kafka client")]
+    Kafka { source: UplinkError },
+    /// A part of the agent died, which is a defect of the agent.
+    #[error("the {part} of the agent stopped unexpectedly")]
+    Died { part: &'static str },
+}
+
+/// An error and its sources on one line, for a log or a terminal.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

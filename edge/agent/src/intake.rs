@@ -1,0 +1,127 @@
+//! What the agent has to say becomes messages here: rows are batched, encoded, numbered and put on disk.
+//!
+//! One task, because the numbers of messages must follow their order on disk.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use headwater_proto::batch::detections::{self, DetectionRow};
+use headwater_proto::batch::frames::{self, FrameRow};
+use headwater_proto::batch::headers::Headers;
+use headwater_proto::batch::sensors::{self, SensorRow};
+use headwater_proto::batch::status::{self, Heartbeat};
+use headwater_proto::batch::{self, BatchError, EDGE_DATA, EDGE_DETECTIONS, EDGE_SENSORS, EDGE_STATUS};
+use tokio::sync::mpsc;
+
+use crate::batcher::{Batcher, Rows};
+use crate::config::BatchConfig;
+use crate::outbox::{Message, Outbox};
+
+/// Items that may wait for the disk before whoever makes them waits too.
+pub(crate) const QUEUE_ITEMS: usize = 64;
+
+/// Something the agent has to say.
+pub(crate) enum Item {
+    Observation(Observation),
+    Readings(Vec<SensorRow>),
+    Heartbeat(Box<Heartbeat>),
+}
+
+/// What was seen in one frame.
+pub(crate) struct Observation {
+    pub(crate) frame: FrameRow,
+    pub(crate) detections: Vec<DetectionRow>,
+}
+
+/// The task's state.
+pub(crate) struct Intake {
+    device_id: String,
+    boot: String,
+    /// Number of the next message of this start, over all topics.
+    seq: u64,
+    batcher: Batcher,
+    outbox: Arc<Outbox>,
+}
+
+impl Intake {
+    pub(crate) fn new(device_id: &str, boot: &str, config: BatchConfig, outbox: Arc<Outbox>) -> Self {
+        let batcher = Batcher::new(config.rows, Duration::from_millis(config.linger_ms));
+        Self { device_id: device_id.to_owned(), boot: boot.to_owned(), seq: 0, batcher, outbox }
+    }
+
+    /// Takes items until nobody can send any more, flushes, and closes the outbox.
+    pub(crate) async fn run(mut self, mut items: mpsc::Receiver<Item>) {
+        loop {
+            let deadline = self.batcher.deadline();
+            let lingered = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                item = items.recv() => match item {
+                    Some(item) => self.take(item).await,
+                    None => break,
+                },
+                () = lingered => {
+                    let rows = self.batcher.take();
+                    self.send_rows(rows).await;
+                }
+            }
+        }
+        let rows = self.batcher.take();
+        self.send_rows(rows).await;
+        self.outbox.close();
+    }
+
+    async fn take(&mut self, item: Item) {
+        match item {
+            Item::Observation(observation) => {
+                let rows = self.batcher.push(observation, Instant::now());
+                self.send_rows(rows).await;
+            }
+            Item::Readings(rows) => {
+                let encoded = encoded(sensors::to_batch(&rows));
+                self.send(EDGE_SENSORS, sensors::SCHEMA, encoded, rows.len()).await;
+            }
+            Item::Heartbeat(heartbeat) => self.send(EDGE_STATUS, status::SCHEMA, heartbeat.to_json(), 1).await,
+        }
+    }
+
+    async fn send_rows(&mut self, rows: Option<Rows>) {
+        let Some(Rows { frames, detections }) = rows else { return };
+        self.send(EDGE_DATA, frames::SCHEMA, encoded(frames::to_batch(&frames)), frames.len()).await;
+        if !detections.is_empty() {
+            let encoded = encoded(detections::to_batch(&detections));
+            self.send(EDGE_DETECTIONS, detections::SCHEMA, encoded, detections.len()).await;
+        }
+    }
+
+    /// Puts a message on disk. What the disk does not take is lost, and said so: there is nowhere else to put it.
+    async fn send(&mut self, topic: &'static str, schema: &str, value: Result<Vec<u8>, BatchError>, rows: usize) {
+        let value = match value {
+            Ok(value) => value,
+            Err(error) => {
+                let reason = crate::error::chain(&error);
+                tracing::error!(topic, rows, %reason, "rows lost: they cannot be encoded");
+                return;
+            }
+        };
+        let headers = Headers::new(schema, &self.device_id, &self.boot, self.seq);
+        self.seq += 1;
+        let message = Message { topic: topic.to_owned(), key: self.device_id.clone(), headers, value };
+        let outbox = Arc::clone(&self.outbox);
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        let put = tokio::task::spawn_blocking(move || outbox.put(&message, rows)).await;
+        if let Ok(Err(error)) = put {
+            let reason = crate::error::chain(&error);
+            tracing::error!(topic, rows, %reason, "rows lost: the spool does not take them");
+        }
+    }
+}
+
+fn encoded(built: Result<RecordBatch, BatchError>) -> Result<Vec<u8>, BatchError> {
+    built.and_then(|built| batch::encode_stream(&built))
+}

@@ -1,0 +1,39 @@
+//! headwater-agent: what runs on a box with a camera. It takes frames, detects people and things on the device, and sends
+//! Arrow batches to Kafka, whether the broker is there or not.
+//!
+//! ```text
+//! camera ─▶ board ─▶ detection ─▶ intake ─▶ outbox ─▶ uplink ─▶ Kafka
+//! thread    newest    thread      batches   spool     one task
+//! a camera  wins         ▲        numbers   on disk
+//!                        └ carbon: tier and frame rate
+//! ```
+//!
+//! [`Agent::start`] runs a device with a [`Config`]; [`command`] is the command line, which `headwater-edge` is made of
+//! and `headwater edge` reuses. It knows nothing of SQL or of the engine: they share the contract in `headwater-proto`.
+
+mod agent;
+mod batcher;
+mod board;
+pub mod camera;
+pub mod carbon;
+mod clock;
+pub mod command;
+pub mod config;
+mod detection;
+mod energy;
+mod error;
+mod heartbeat;
+mod intake;
+mod live;
+mod metrics;
+mod outbox;
+mod sensors;
+mod state;
+mod stop;
+mod uplink;
+
+pub use agent::{Agent, AgentHandle, AgentReport, StatusWatch};
+pub use config::Config;
+pub use error::{AgentError, chain};
+pub use live::{AgentStatus, CameraSnapshot, CameraState};
+pub use uplink::UplinkError;

@@ -1,0 +1,184 @@
+//! The agent's state as others may see it: numbers that the parts count up and that heartbeat, metrics and the table in
+//! the terminal read. Nothing is decided by them.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Everything an agent counts, at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentStatus {
+    /// Name of the device.
+    pub device_id: String,
+    /// The start of the agent, a UUID.
+    pub boot: String,
+    /// Hash of its settings.
+    pub config_hash: String,
+    /// When it started, milliseconds since the epoch.
+    pub started_ms: i64,
+    /// A camera each, in the order of the configuration.
+    pub cameras: Vec<CameraSnapshot>,
+    /// Whether the broker takes messages at the moment.
+    pub uplink_connected: bool,
+    /// Rows that the broker has taken since the start.
+    pub sent_rows: u64,
+    /// Messages that the broker has taken since the start.
+    pub sent_messages: u64,
+    /// Messages that the broker will never take, and that are given up.
+    pub rejected_messages: u64,
+    /// Rows that wait on disk.
+    pub spool_rows: u64,
+    /// Messages that wait on disk.
+    pub spool_messages: u64,
+    /// Bytes on disk.
+    pub spool_bytes: u64,
+    /// Rows that were dropped because the spool was full.
+    pub dropped_rows: u64,
+    /// Carbon intensity, g/kWh, where it is known.
+    pub carbon_intensity_g_per_kwh: Option<f64>,
+    /// Steps down from full effort.
+    pub carbon_step: usize,
+    /// Energy of all detections since the start, millijoules, where there is a model.
+    pub energy_mj_total: Option<f64>,
+}
+
+/// Everything that is counted of a camera, at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CameraSnapshot {
+    /// Name of the camera.
+    pub camera_id: String,
+    /// Where its frames come from.
+    pub source: String,
+    /// How it is.
+    pub state: CameraState,
+    /// Frames looked at since the start.
+    pub frames: u64,
+    /// Frames not looked at since the start.
+    pub skipped: u64,
+    /// Objects detected since the start.
+    pub detections: u64,
+    /// People in the last frame.
+    pub persons: u32,
+    /// Input size of the network now, pixels.
+    pub tier: u32,
+    /// Time of all detections, milliseconds.
+    pub inference_ms_total: f64,
+}
+
+/// How a camera is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum CameraState {
+    /// Not running yet.
+    #[default]
+    Starting = 0,
+    /// Frames come.
+    Running = 1,
+    /// Its source has ended, or the agent was stopped.
+    Ended = 2,
+    /// Its source cannot be read any more.
+    Failed = 3,
+}
+
+impl CameraState {
+    /// The word for it in heartbeats.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Counters of one camera.
+#[derive(Default)]
+pub(crate) struct CameraLive {
+    id: String,
+    source: String,
+    state: AtomicU8,
+    frames: AtomicU64,
+    skipped: AtomicU64,
+    detections: AtomicU64,
+    persons: AtomicU32,
+    tier: AtomicU32,
+    inference_us: AtomicU64,
+}
+
+impl CameraLive {
+    pub(crate) fn new(id: &str, source: String, tier: u32) -> Self {
+        Self { id: id.to_owned(), source, tier: AtomicU32::new(tier), ..Self::default() }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn set_state(&self, state: CameraState) {
+        self.state.store(state as u8, Relaxed);
+    }
+
+    pub(crate) fn count_skipped(&self, frames: u64) {
+        self.skipped.fetch_add(frames, Relaxed);
+    }
+
+    pub(crate) fn count_frame(&self, persons: u32, detections: u64, inference_ms: f64, tier: u32) {
+        self.frames.fetch_add(1, Relaxed);
+        self.detections.fetch_add(detections, Relaxed);
+        self.persons.store(persons, Relaxed);
+        self.tier.store(tier, Relaxed);
+        self.inference_us.fetch_add((inference_ms * 1000.0) as u64, Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> CameraSnapshot {
+        CameraSnapshot {
+            camera_id: self.id.clone(),
+            source: self.source.clone(),
+            state: match self.state.load(Relaxed) {
+                0 => CameraState::Starting,
+                1 => CameraState::Running,
+                2 => CameraState::Ended,
+                _ => CameraState::Failed,
+            },
+            frames: self.frames.load(Relaxed),
+            skipped: self.skipped.load(Relaxed),
+            detections: self.detections.load(Relaxed),
+            persons: self.persons.load(Relaxed),
+            tier: self.tier.load(Relaxed),
+            inference_ms_total: self.inference_us.load(Relaxed) as f64 / 1000.0,
+        }
+    }
+}
+
+/// Counters of the uplink.
+#[derive(Default)]
+pub(crate) struct UplinkLive {
+    pub(crate) connected: AtomicBool,
+    pub(crate) sent_rows: AtomicU64,
+    pub(crate) sent_messages: AtomicU64,
+    pub(crate) rejected_messages: AtomicU64,
+}
+
+/// Counters of carbon control and energy.
+#[derive(Default)]
+pub(crate) struct PowerLive {
+    step: AtomicU8,
+    energy_uj: AtomicU64,
+}
+
+impl PowerLive {
+    pub(crate) fn set_step(&self, step: usize) {
+        self.step.store(u8::try_from(step).unwrap_or(u8::MAX), Relaxed);
+    }
+
+    pub(crate) fn step(&self) -> usize {
+        usize::from(self.step.load(Relaxed))
+    }
+
+    pub(crate) fn add_energy_mj(&self, energy_mj: f64) {
+        self.energy_uj.fetch_add((energy_mj * 1000.0) as u64, Relaxed);
+    }
+
+    pub(crate) fn energy_mj(&self) -> f64 {
+        self.energy_uj.load(Relaxed) as f64 / 1000.0
+    }
+}

@@ -1,0 +1,149 @@
+//! The agent's numbers for Prometheus, and the small HTTP listener that shows them.
+//!
+//! The text is made from the same state that heartbeats are made from, at every scrape: there is no second set of counters.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::live::{AgentStatus, CameraSnapshot, CameraState};
+use crate::state::AgentState;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    device: String,
+    camera: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DeviceLabels {
+    device: String,
+}
+
+/// Serves `/metrics` and `/healthz` until told to stop.
+pub(crate) async fn serve(listener: TcpListener, state: Arc<AgentState>, stop: CancellationToken) {
+    let routes =
+        Router::new().route("/metrics", get(show)).route("/healthz", get(|| async { "ok\n" })).with_state(state);
+    let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "metrics are not served any more");
+    }
+}
+
+async fn show(State(state): State<Arc<AgentState>>) -> Response {
+    const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match text(&state.status()) {
+        Ok(text) => ([(header::CONTENT_TYPE, TEXT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// The state in the text format of Prometheus.
+pub(crate) fn text(status: &AgentStatus) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("headwater_edge");
+    register_cameras(&mut registry, status);
+    register_device(&mut registry, status);
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
+    let mut counter = |name: &str, help: &str, count: fn(&CameraSnapshot) -> u64| {
+        let family = Family::<Labels, Counter>::default();
+        for camera in &status.cameras {
+            family.get_or_create(&labels(status, camera)).inc_by(count(camera));
+        }
+        registry.register(name, help, family);
+    };
+    counter("frames", "Frames looked at", |camera| camera.frames);
+    counter("frames_skipped", "Frames not looked at", |camera| camera.skipped);
+    counter("detections", "Objects detected", |camera| camera.detections);
+    let inference = Family::<Labels, Counter<f64, std::sync::atomic::AtomicU64>>::default();
+    let mut gauge = |name: &str, help: &str, value: fn(&CameraSnapshot) -> i64| {
+        let family = Family::<Labels, Gauge>::default();
+        for camera in &status.cameras {
+            family.get_or_create(&labels(status, camera)).set(value(camera));
+        }
+        registry.register(name, help, family);
+    };
+    gauge("persons", "People in the last frame", |camera| i64::from(camera.persons));
+    gauge("tier_pixels", "Input size of the network", |camera| i64::from(camera.tier));
+    gauge("camera_running", "1 while frames come", |camera| i64::from(camera.state == CameraState::Running));
+    for camera in &status.cameras {
+        inference.get_or_create(&labels(status, camera)).inc_by(camera.inference_ms_total / 1000.0);
+    }
+    registry.register("inference_seconds", "Time of all detections", inference);
+}
+
+fn register_device(registry: &mut Registry, status: &AgentStatus) {
+    let device = DeviceLabels { device: status.device_id.clone() };
+    let mut counter = |name: &str, help: &str, count: u64| {
+        let family = Family::<DeviceLabels, Counter>::default();
+        family.get_or_create(&device).inc_by(count);
+        registry.register(name, help, family);
+    };
+    counter("sent_rows", "Rows that the broker took", status.sent_rows);
+    counter("sent_messages", "Messages that the broker took", status.sent_messages);
+    counter("rejected_messages", "Messages that the broker will never take", status.rejected_messages);
+    counter("spool_dropped_rows", "Rows dropped because the spool was full", status.dropped_rows);
+    let mut gauge = |name: &str, help: &str, value: f64| {
+        let family = Family::<DeviceLabels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+        family.get_or_create(&device).set(value);
+        registry.register(name, help, family);
+    };
+    gauge("spool_rows", "Rows that wait on disk", status.spool_rows as f64);
+    gauge("spool_bytes", "Bytes on disk", status.spool_bytes as f64);
+    gauge("uplink_connected", "1 while the broker takes messages", f64::from(u8::from(status.uplink_connected)));
+    gauge("carbon_step", "Steps down from full effort", status.carbon_step as f64);
+    if let Some(intensity) = status.carbon_intensity_g_per_kwh {
+        gauge("carbon_intensity_g_per_kwh", "Carbon intensity of the electricity", intensity);
+    }
+    if let Some(energy_mj) = status.energy_mj_total {
+        gauge("energy_joules", "Energy of all detections since the start", energy_mj / 1000.0);
+    }
+}
+
+fn labels(status: &AgentStatus, camera: &CameraSnapshot) -> Labels {
+    Labels { device: status.device_id.clone(), camera: camera.camera_id.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_has_a_line_a_number() {
+        let camera = CameraSnapshot { camera_id: "door".into(), frames: 7, tier: 416, ..CameraSnapshot::default() };
+        let status = AgentStatus {
+            device_id: "north".into(),
+            cameras: vec![camera],
+            sent_rows: 5,
+            energy_mj_total: Some(1500.0),
+            ..AgentStatus::default()
+        };
+        let text = text(&status).unwrap();
+        for line in [
+            r#"headwater_edge_frames_total{device="north",camera="door"} 7"#,
+            r#"headwater_edge_tier_pixels{device="north",camera="door"} 416"#,
+            r#"headwater_edge_sent_rows_total{device="north"} 5"#,
+            r#"headwater_edge_energy_joules{device="north"} 1.5"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("carbon_intensity"));
+    }
+}
