@@ -1,0 +1,32 @@
+//! `ListDevices`: the edge devices and their cameras.
+
+use headwater_core::EventTime;
+use headwater_proto::v1::{Camera, Device};
+
+use super::queries::timestamp;
+use crate::service::{CameraOfDevice, DeviceReport};
+
+/// A device of the list.
+pub(super) fn device(report: DeviceReport) -> Device {
+    let time = |millis: i64| timestamp(EventTime::from_millis(millis));
+    Device {
+        device_id: report.device_id,
+        last_heartbeat: report.last_heartbeat_ms.and_then(time),
+        last_frame: report.last_frame_ms.and_then(time),
+        version: report.version.unwrap_or_default(),
+        uptime_s: report.uptime_s.unwrap_or_default(),
+        spool_rows: report.spool_rows.unwrap_or_default(),
+        sent_rows: report.sent_rows.unwrap_or_default(),
+        cameras: report.cameras.into_iter().map(camera).collect(),
+    }
+}
+
+fn camera(camera: CameraOfDevice) -> Camera {
+    Camera {
+        camera_id: camera.camera_id,
+        last_frame: timestamp(EventTime::from_millis(camera.latest.ts_ms)),
+        persons_detected: u32::try_from(camera.latest.persons_detected).unwrap_or(u32::MAX),
+        tier: camera.latest.tier.unwrap_or_default(),
+        inference_ms: camera.latest.inference_ms.unwrap_or_default() as f32,
+    }
+}
