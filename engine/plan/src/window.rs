@@ -6,7 +6,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use headwater_core::time::{EventTime, saturating_nanos};
+
+/// The type of a window as a value: a struct of `start` and `end`, timestamps in nanoseconds that are never null.
+pub fn window_type() -> DataType {
+    let bound = |name| Field::new(name, DataType::Timestamp(TimeUnit::Nanosecond, None), false);
+    DataType::Struct(Fields::from(vec![bound("start"), bound("end")]))
+}
 
 /// What a window looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +31,12 @@ impl Window {
     /// Windows of `width`, one after another.
     pub fn tumble(width: Duration) -> Self {
         Window::Sliced(Slicing { width: saturating_nanos(width), slide: saturating_nanos(width), offset: 0 })
+    }
+
+    /// A window for each instant. Over rows that are windowed already it is the window that they are in: all rows of
+    /// one have the same event time, and it closes with them.
+    pub fn instant() -> Self {
+        Window::tumble(Duration::from_nanos(1))
     }
 
     /// Windows of `width`, one beginning every `slide`.
@@ -95,6 +108,7 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = |n: i64| Duration::from_nanos(n.unsigned_abs());
         match self {
+            window if *window == Window::instant() => f.write_str("the window of its input")?,
             Window::Sliced(s) if s.width == s.slide => write!(f, "tumble {:?}", nanos(s.width))?,
             Window::Sliced(s) => write!(f, "hop {:?} every {:?}", nanos(s.width), nanos(s.slide))?,
             Window::Session { gap } => write!(f, "session {gap:?}")?,

@@ -1,0 +1,159 @@
+//! Names and types get their meaning: DataFusion's binder over our catalog and functions, then its coercion of types
+//! and its simplification of expressions. What comes out is a logical plan that says nothing about streams.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, TableReference};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, EmptyRelation, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
+    WindowUDF,
+};
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast::{self, Query, Statement};
+
+use crate::catalog::{Catalog, TableColumns};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::clean::clean;
+use crate::diagnostic::place::Place;
+use crate::functions::FUNCTIONS;
+use crate::rewrite;
+use crate::types::arrow_type;
+
+/// Binds the queries and expressions of one statement.
+pub(crate) struct Binder<'a> {
+    context: Context<'a>,
+    place: Place<'a>,
+}
+
+impl<'a> Binder<'a> {
+    /// A binder over these tables; errors get their places within `place`.
+    pub(crate) fn new(catalog: &'a Catalog, place: Place<'a>) -> Self {
+        let context = Context { catalog, options: ConfigOptions::default(), types: Arc::new(Types) };
+        Binder { context, place }
+    }
+
+    /// Binds a query.
+    pub(crate) fn query(&self, query: &Query) -> Result<LogicalPlan, Diagnostic> {
+        let mut query = query.clone();
+        rewrite::name_windows(&mut query);
+        self.bind(query.clone()).or_else(|error| {
+            // `window.start` beside `tumble(…) AS window` is no SQL, but there is only one thing that it can mean.
+            let second = rewrite::expand_windows(&mut query).then(|| self.bind(query).ok()).flatten();
+            second.ok_or_else(|| clean(error, self.place))
+        })
+    }
+
+    fn bind(&self, query: Query) -> Result<LogicalPlan, DataFusionError> {
+        let plan = self.sql_to_rel().sql_statement_to_plan(Statement::Query(Box::new(query)))?;
+        self.finish(plan)
+    }
+
+    /// Binds an expression over columns.
+    pub(crate) fn expression(&self, expr: &ast::Expr, schema: &DFSchema) -> Result<Expr, Diagnostic> {
+        let bound = self.sql_to_rel().sql_to_expr(expr.clone(), schema, &mut PlannerContext::new());
+        bound.map_err(|error| clean(error, self.place))
+    }
+
+    /// Coerces the types of bound expressions over columns, and simplifies them.
+    pub(crate) fn expressions(&self, exprs: Vec<Expr>, schema: &DFSchemaRef) -> Result<Vec<Expr>, Diagnostic> {
+        let rows = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: schema.clone() });
+        let project = || self.finish(LogicalPlanBuilder::from(rows).project(exprs)?.build()?);
+        let plan = project().map_err(|error| clean(error, self.place))?;
+        Ok(plan.expressions())
+    }
+
+    fn sql_to_rel(&self) -> SqlToRel<'_, Context<'a>> {
+        let options = ParserOptions::new().with_collect_spans(true).with_map_string_types_to_utf8view(false);
+        SqlToRel::new_with_options(&self.context, options)
+    }
+
+    fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        let plan = Analyzer::new().execute_and_check(plan, &self.context.options, |_, _| {})?;
+        // `now()` must not become the time of planning.
+        let context = OptimizerContext::new().with_max_passes(3).without_query_execution_start_time();
+        Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]).optimize(plan, &context, |_, _| {})
+    }
+}
+
+/// What DataFusion's binder asks for.
+struct Context<'a> {
+    catalog: &'a Catalog,
+    options: ConfigOptions,
+    types: Arc<dyn TypePlanner>,
+}
+
+impl ContextProvider for Context<'_> {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        let find = || match &name {
+            TableReference::Bare { table } => self.catalog.readable(table),
+            _ => Err(Diagnostic::new("names have no schema or catalog in front of them").hint("write the name alone")),
+        };
+        let table = find().map_err(|error| DataFusionError::External(Box::new(error)))?;
+        Ok(Arc::new(TableColumns { name: table.info.name.clone(), schema: table.info.columns.clone() }))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &FUNCTIONS.planners
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(self.types.clone())
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        FUNCTIONS.scalar.get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        FUNCTIONS.higher_order.get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        FUNCTIONS.aggregate.get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        FUNCTIONS.window.get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        FUNCTIONS.scalar.keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        FUNCTIONS.higher_order.keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        FUNCTIONS.aggregate.keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        FUNCTIONS.window.keys().cloned().collect()
+    }
+}
+
+/// `CAST(x AS T)` knows the same types as `CREATE TABLE`.
+#[derive(Debug)]
+struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, sql: &ast::DataType) -> Result<Option<FieldRef>, DataFusionError> {
+        let data_type =
+            arrow_type(sql).map_err(|message| DataFusionError::External(Box::new(Diagnostic::new(message))))?;
+        Ok(Some(Arc::new(Field::new("", data_type, true))))
+    }
+}

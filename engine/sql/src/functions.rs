@@ -1,0 +1,135 @@
+//! Every function that SQL may call: DataFusion's own, and those that only mean something over a stream.
+//!
+//! `tumble`, `hop`, `session` and `row_time` are never evaluated: the planner replaces them by what they stand for.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::SessionStateDefaults;
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::{
+    AggregateUDF, ColumnarValue, HigherOrderUDF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    WindowUDF,
+};
+use headwater_plan::window::window_type;
+
+/// Windows of fixed width, one after another.
+pub(crate) const TUMBLE: &str = "tumble";
+/// Windows of fixed width that overlap.
+pub(crate) const HOP: &str = "hop";
+/// Windows that grow while rows come.
+pub(crate) const SESSION: &str = "session";
+/// A row's event time.
+pub(crate) const ROW_TIME: &str = "row_time";
+
+/// Whether the function makes a window.
+pub(crate) fn is_window(name: &str) -> bool {
+    matches!(name, TUMBLE | HOP | SESSION)
+}
+
+/// The functions, by name and alias.
+pub(crate) struct Functions {
+    /// A row to a value.
+    pub(crate) scalar: HashMap<String, Arc<ScalarUDF>>,
+    /// With lambdas among the arguments.
+    pub(crate) higher_order: HashMap<String, Arc<HigherOrderUDF>>,
+    /// Rows to a value.
+    pub(crate) aggregate: HashMap<String, Arc<AggregateUDF>>,
+    /// `… OVER (…)`
+    pub(crate) window: HashMap<String, Arc<WindowUDF>>,
+    /// How operators and literals become functions.
+    pub(crate) planners: Vec<Arc<dyn ExprPlanner>>,
+}
+
+impl fmt::Debug for Functions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Functions").finish_non_exhaustive()
+    }
+}
+
+/// All functions; made once.
+pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::all);
+
+impl Functions {
+    fn all() -> Self {
+        let mut scalar = HashMap::new();
+        let own = [TUMBLE, HOP, SESSION, ROW_TIME].map(|name| Arc::new(ScalarUDF::from(StreamFunction::new(name))));
+        for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own) {
+            for alias in function.aliases() {
+                scalar.insert(alias.clone(), function.clone());
+            }
+            scalar.insert(function.name().to_owned(), function);
+        }
+        let mut higher_order = HashMap::new();
+        for function in SessionStateDefaults::default_higher_order_functions() {
+            for alias in function.aliases() {
+                higher_order.insert(alias.clone(), function.clone());
+            }
+            higher_order.insert(function.name().to_owned(), function);
+        }
+        let mut aggregate = HashMap::new();
+        for function in SessionStateDefaults::default_aggregate_functions() {
+            for alias in function.aliases() {
+                aggregate.insert(alias.clone(), function.clone());
+            }
+            aggregate.insert(function.name().to_owned(), function);
+        }
+        let mut window = HashMap::new();
+        for function in SessionStateDefaults::default_window_functions() {
+            for alias in function.aliases() {
+                window.insert(alias.clone(), function.clone());
+            }
+            window.insert(function.name().to_owned(), function);
+        }
+        let planners = SessionStateDefaults::default_expr_planners();
+        Functions { scalar, higher_order, aggregate, window, planners }
+    }
+
+    /// The names of all functions, for hints.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.scalar.keys().chain(self.higher_order.keys()).chain(self.aggregate.keys());
+        names.chain(self.window.keys()).map(String::as_str)
+    }
+}
+
+/// A function that the planner replaces.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct StreamFunction {
+    name: &'static str,
+    signature: Signature,
+}
+
+impl StreamFunction {
+    fn new(name: &'static str) -> Self {
+        // Volatile, so that no rule computes it while planning.
+        let signature = match name {
+            ROW_TIME => Signature::nullary(Volatility::Volatile),
+            _ => Signature::variadic_any(Volatility::Volatile),
+        };
+        StreamFunction { name, signature }
+    }
+}
+
+impl ScalarUDFImpl for StreamFunction {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(match self.name {
+            ROW_TIME => DataType::Timestamp(TimeUnit::Nanosecond, None),
+            _ => window_type(),
+        })
+    }
+
+    fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        internal_err!("{} is replaced when a query is planned", self.name)
+    }
+}

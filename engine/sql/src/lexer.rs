@@ -1,0 +1,60 @@
+//! Text to tokens, and the cut between statements. What a statement says is the [`parser`](crate::parser)'s business.
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use crate::diagnostic::{Diagnostic, Position, Span};
+
+/// The dialect of tokens and expressions: the one DataFusion itself uses.
+pub(crate) static DIALECT: GenericDialect = GenericDialect {};
+
+/// Statements longer than this are refused. It bounds the depth of every tree that is made of one.
+const MAX_TOKENS: usize = 20_000;
+
+/// Cuts a file into the tokens of its statements, leaving out empty ones.
+pub(crate) fn statements(text: &str) -> Result<Vec<Vec<TokenWithSpan>>, Diagnostic> {
+    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
+        let start = Position { line: error.location.line as usize, column: error.location.column as usize };
+        let end = Position { column: start.column + 1, ..start };
+        Diagnostic::new(lower_first(&error.message)).at(Span { start, end })
+    })?;
+    let mut statements = Vec::new();
+    for statement in tokens.split(|token| token.token == Token::SemiColon) {
+        let words = statement.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).count();
+        if words > MAX_TOKENS {
+            let place = statement.iter().find_map(|token| Span::of(token.span));
+            let message = format!("a statement has at most {MAX_TOKENS} words and signs, and this one has {words}");
+            return Err(Diagnostic::new(message).at(place));
+        }
+        if words > 0 {
+            statements.push(statement.to_vec());
+        }
+    }
+    Ok(statements)
+}
+
+/// The text with its first letter in lower case.
+pub(crate) fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn semicolons_in_texts_and_comments_cut_nothing() {
+        let cut = statements("SELECT ';' -- a;b\n; ; SELECT /* ; */ 2").unwrap();
+        assert_eq!(cut.len(), 2);
+    }
+
+    #[test]
+    fn an_open_text_is_an_error_at_its_beginning() {
+        let error = statements("SELECT 'abc").unwrap_err();
+        assert_eq!(error.span.map(|s| (s.start.line, s.start.column)), Some((1, 8)));
+    }
+}

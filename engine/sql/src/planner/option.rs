@@ -1,0 +1,134 @@
+//! Options as written to options as connectors read them, and the ones that are the planner's own.
+
+use std::time::Duration;
+
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::Expr;
+use headwater_plan::options::nearest;
+use headwater_plan::{OptionValue, Options, TableError};
+
+use super::Result;
+use super::window::nanoseconds;
+use crate::binder::Binder;
+use crate::catalog::Declaration;
+use crate::diagnostic::Diagnostic;
+use crate::statement::{OptionEntry, OptionSyntax};
+
+/// The options that the planner takes for itself.
+const OWN: [&str; 5] = ["connector", "type", "event_time_field", "watermark_field", "idle_micros"];
+
+/// How long a partition may be silent when the table does not say.
+const IDLE_AFTER: Duration = Duration::from_secs(30);
+
+/// What a table's options say to the planner.
+#[derive(Debug)]
+pub(super) struct OwnOptions {
+    /// `connector`
+    pub(super) connector: Option<String>,
+    /// `type`: only read, only written, or whatever the connector can do.
+    pub(super) direction: Option<Direction>,
+    /// `event_time_field`
+    pub(super) event_time: Option<String>,
+    /// `watermark_field`
+    pub(super) watermark: Option<String>,
+    /// `idle_micros`
+    pub(super) idle_after: Option<Duration>,
+}
+
+/// What a table is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// `type = 'source'`
+    Source,
+    /// `type = 'sink'`
+    Sink,
+}
+
+/// The values of options.
+pub(super) fn values(entries: &[OptionEntry], binder: &Binder<'_>) -> Result<Vec<(String, OptionValue)>> {
+    entries.iter().map(|entry| Ok((entry.key.text.clone(), value(entry, binder)?))).collect()
+}
+
+/// The value of one option.
+pub(super) fn value(entry: &OptionEntry, binder: &Binder<'_>) -> Result<OptionValue> {
+    Ok(match &entry.value {
+        OptionSyntax::Text(text) => OptionValue::Text(text.clone()),
+        OptionSyntax::Number(number) => OptionValue::Number(number.clone()),
+        OptionSyntax::Boolean(value) => OptionValue::Boolean(*value),
+        OptionSyntax::List(items) => OptionValue::List(items.clone()),
+        OptionSyntax::Interval(expr) => {
+            let error = |message: &str| Diagnostic::new(message).at(entry.value_span);
+            let bound = binder.expression(expr, &DFSchema::empty());
+            let bound = bound.map_err(|error| Diagnostic { span: entry.value_span.or(error.span), ..error })?;
+            let Expr::Literal(literal, _) = &bound else { return Err(error("an interval must be a constant")) };
+            match nanoseconds(literal) {
+                Some(Ok(nanos)) => match u64::try_from(nanos) {
+                    Ok(nanos) => OptionValue::Interval(Duration::from_nanos(nanos)),
+                    Err(_) => return Err(error("an interval cannot be negative here")),
+                },
+                Some(Err(_)) => return Err(error("months differ in length").hint("use days: interval '30 days'")),
+                None => return Err(error("an interval is expected here").hint("write it as interval '5 seconds'")),
+            }
+        }
+    })
+}
+
+/// Takes the planner's own options from a table's; the rest are the connector's.
+pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, Options), TableError> {
+    let (own, rest): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
+    let own = Options::new(own);
+    let text = |key| own.text(key).map(|text| text.map(str::to_owned));
+    let idle_after = match own.number::<i64>("idle_micros")? {
+        None => Some(IDLE_AFTER),
+        Some(-1) => None,
+        Some(micros) => match u64::try_from(micros) {
+            Ok(micros) => Some(Duration::from_micros(micros)),
+            Err(_) => {
+                let error = TableError::new(format!("option 'idle_micros' cannot be {micros}"));
+                return Err(error.with_option("idle_micros").with_hint("use -1 for a partition that is never idle"));
+            }
+        },
+    };
+    let directions = [("source", Direction::Source), ("sink", Direction::Sink)];
+    let own = OwnOptions {
+        connector: text("connector")?,
+        direction: own.choice("type", &directions)?,
+        event_time: text("event_time_field")?,
+        watermark: text("watermark_field")?,
+        idle_after,
+    };
+    Ok((own, Options::new(rest)))
+}
+
+/// An error of a connector, at the option or the column that it is about.
+pub(super) fn table_error(error: TableError, declaration: &Declaration) -> Diagnostic {
+    let unknown = error.message.starts_with("unknown option");
+    let option = error.option.as_ref().and_then(|key| declaration.options.iter().find(|o| o.key.text == *key));
+    let column = error.column.as_ref().and_then(|name| declaration.columns.iter().find(|c| c.name.text == *name));
+    let span = match (option, column) {
+        (Some(option), _) if unknown => option.key.span,
+        (Some(option), _) => option.value_span.or(option.key.span),
+        (None, Some(column)) => column.name.span,
+        (None, None) => {
+            let connector = declaration.options.iter().find(|option| option.key.text == "connector");
+            let name = declaration.name.as_ref().and_then(|name| name.span);
+            name.or(connector.and_then(|option| option.value_span))
+        }
+    };
+    let mut hint = error.hint;
+    if let (true, Some(key)) = (unknown, &error.option)
+        && !hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean"))
+        && let Some(near) = nearest(key, OWN.into_iter())
+    {
+        hint = Some(format!("did you mean '{near}'?"));
+    }
+    Diagnostic::new(error.message).at(span).hint_opt(hint)
+}
+
+/// A value as `SHOW` and the API give it: a text without its quotes.
+pub(super) fn plain_text(value: &OptionValue) -> String {
+    match value {
+        OptionValue::Text(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,138 @@
+//! Small rewrites of a query before it is bound, so that windows are as easy to write as they are to say.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Ident, Query, Select, SelectItem, SetExpr, Subscript, Value, VisitMut, VisitorMut,
+    visit_expressions_mut,
+};
+
+use crate::functions::is_window;
+
+/// Gives windows their plain names in the result: `tumble(…)` without an alias is `window`, `w.start` is `start`.
+pub(crate) fn name_windows(query: &mut Query) {
+    each_select(query, |select| {
+        let taken: Vec<String> = select.projection.iter().filter_map(item_name).collect();
+        let mut given: Vec<&str> = Vec::new();
+        for item in &mut select.projection {
+            let SelectItem::UnnamedExpr(expr) = item else { continue };
+            let name = match &*expr {
+                Expr::CompoundIdentifier(parts) => match parts.last() {
+                    Some(last) if last.value.eq_ignore_ascii_case("start") => "start",
+                    Some(last) if last.value.eq_ignore_ascii_case("end") => "end",
+                    _ => continue,
+                },
+                other if is_window_call(other) => "window",
+                _ => continue,
+            };
+            if given.contains(&name) || taken.iter().any(|other| other == name) {
+                continue;
+            }
+            given.push(name);
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', name) };
+        }
+    });
+}
+
+/// Replaces the alias of a window by the window wherever it stands beside it: in `SELECT tumble(…) AS w, w.start`, and
+/// in `OVER (PARTITION BY w …)`. Says whether there was anything to replace.
+pub(crate) fn expand_windows(query: &mut Query) -> bool {
+    let mut changed = false;
+    each_select(query, |select| {
+        let windows: Vec<(String, Expr)> = select.projection.iter().filter_map(named_window).collect();
+        changed |= expand_select(select, &windows);
+    });
+    changed
+}
+
+fn expand_select(select: &mut Select, windows: &[(String, Expr)]) -> bool {
+    let mut changed = false;
+    for clause in [&mut select.having, &mut select.qualify].into_iter().flatten() {
+        changed |= expand(clause, windows);
+    }
+    for item in &mut select.projection {
+        match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => changed |= expand(expr, windows),
+            _ => {}
+        }
+    }
+    changed
+}
+
+fn expand(expr: &mut Expr, windows: &[(String, Expr)]) -> bool {
+    let mut changed = false;
+    let _ = visit_expressions_mut(expr, |part| {
+        let replaced = match part {
+            Expr::Identifier(name) => find(name, windows).cloned(),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [name, field] => find(name, windows).map(|window| Expr::CompoundFieldAccess {
+                    root: Box::new(window.clone()),
+                    access_chain: vec![AccessExpr::Subscript(Subscript::Index {
+                        index: Expr::Value(Value::SingleQuotedString(folded(field)).into()),
+                    })],
+                }),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(replaced) = replaced {
+            *part = replaced;
+            changed = true;
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    changed
+}
+
+fn find<'a>(name: &Ident, windows: &'a [(String, Expr)]) -> Option<&'a Expr> {
+    let name = folded(name);
+    windows.iter().find(|(alias, _)| *alias == name).map(|(_, window)| window)
+}
+
+fn named_window(item: &SelectItem) -> Option<(String, Expr)> {
+    match item {
+        SelectItem::ExprWithAlias { expr, alias } if is_window_call(expr) => Some((folded(alias), expr.clone())),
+        _ => None,
+    }
+}
+
+fn item_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+        _ => None,
+    }
+}
+
+fn is_window_call(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else { return false };
+    let [part] = function.name.0.as_slice() else { return false };
+    function.over.is_none() && part.as_ident().is_some_and(|name| is_window(&folded(name)))
+}
+
+fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+fn each_select(query: &mut Query, change: impl FnMut(&mut Select)) {
+    struct Selects<F>(F);
+    impl<F: FnMut(&mut Select)> VisitorMut for Selects<F> {
+        type Break = ();
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+            set_expr(&mut query.body, &mut self.0);
+            ControlFlow::Continue(())
+        }
+    }
+    // Selects on both sides of a UNION are no queries of their own to the visitor.
+    fn set_expr(body: &mut SetExpr, change: &mut impl FnMut(&mut Select)) {
+        match body {
+            SetExpr::Select(select) => change(select),
+            SetExpr::SetOperation { left, right, .. } => {
+                set_expr(left, change);
+                set_expr(right, change);
+            }
+            _ => {}
+        }
+    }
+    let _ = query.visit(&mut Selects(change));
+}

@@ -1,0 +1,1 @@
+CREATE TABLE t (ts TIMESTAMP(4)) WITH (connector = 'log', topic = 'x');

@@ -1,0 +1,1 @@
+CREATE TABLE t (a, b INT) WITH (connector = 'log', topic = 'x');

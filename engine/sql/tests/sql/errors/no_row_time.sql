@@ -1,0 +1,2 @@
+CREATE TABLE t (a INT) WITH (connector = 'log', topic = 'x');
+SELECT row_time() FROM t;

@@ -1,0 +1,6 @@
+CREATE TABLE frames (camera_id TEXT, ts TIMESTAMP, persons INT, WATERMARK FOR ts)
+WITH (connector = 'log', topic = 'frames', type = 'source');
+CREATE TABLE out WITH (connector = 'print');
+INSERT INTO out
+SELECT tumble(interval '1 minute') AS window, camera_id, persons
+FROM frames GROUP BY window, camera_id;

@@ -1,0 +1,1 @@
+CREATE TABLE t (_event_time TIMESTAMP) WITH (connector = 'log', topic = 'x');

@@ -1,0 +1,4 @@
+CREATE TABLE t (
+    a INT,
+    b TEXTT
+) WITH (connector = 'log', topic = 'x');

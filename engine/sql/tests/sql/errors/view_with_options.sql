@@ -1,0 +1,1 @@
+CREATE VIEW v WITH (retention = interval '1 day') AS SELECT 1;

@@ -1,0 +1,1 @@
+CREATE TABLE t (ts TIMESTAMP, WATERMARK FOR ts AS (5)) WITH (connector = 'log', topic = 'x');

@@ -1,0 +1,1 @@
+CREATE TABLE t (ts BIGINT, WATERMARK FOR ts) WITH (connector = 'log', topic = 'x');

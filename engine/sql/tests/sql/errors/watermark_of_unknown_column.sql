@@ -1,0 +1,1 @@
+CREATE TABLE t (ts TIMESTAMP, WATERMARK FOR tss) WITH (connector = 'log', topic = 'x');

@@ -1,0 +1,10 @@
+CREATE TABLE frames (
+    camera_id TEXT NOT NULL,
+    ts TIMESTAMP(3) NOT NULL,
+    persons INT,
+    confidence DOUBLE,
+    WATERMARK FOR ts
+) WITH (connector = 'log', topic = 'frames', type = 'source');
+CREATE TABLE out WITH (connector = 'print');
+INSERT INTO out SELECT camera_id, persons FROM frames WHERE persons > 0;
+INSERT INTO out SELECT 'none', count(*) FROM frames GROUP BY tumble(interval '1 minute');

@@ -1,0 +1,12 @@
+CREATE TABLE frames (
+    camera_id TEXT NOT NULL,
+    ts TIMESTAMP(3) NOT NULL,
+    persons INT,
+    confidence DOUBLE,
+    WATERMARK FOR ts
+) WITH (connector = 'log', topic = 'frames', type = 'source');
+CREATE TABLE out WITH (connector = 'print');
+INSERT INTO out
+SELECT tumble(interval '1 minute') AS window, camera_id, sum(persons) AS people,
+    rank() OVER (PARTITION BY window ORDER BY sum(persons) DESC) AS place
+FROM frames GROUP BY window, camera_id;

@@ -1,0 +1,11 @@
+CREATE TABLE frames (
+    camera_id TEXT NOT NULL,
+    ts TIMESTAMP(3) NOT NULL,
+    persons INT,
+    confidence DOUBLE,
+    WATERMARK FOR ts
+) WITH (connector = 'log', topic = 'frames', type = 'source');
+CREATE TABLE out WITH (connector = 'print');
+INSERT INTO out
+SELECT tumble(interval '1 minute') AS window, window.start, window.end, camera_id, count(*) AS n
+FROM frames GROUP BY window, camera_id HAVING count(*) > 10;
