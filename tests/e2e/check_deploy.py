@@ -13,7 +13,7 @@ import checks
 import headwater
 
 DEPLOY = checks.REPOSITORY / "deploy"
-# What debian-slim with `ca-certificates libstdc++6` has.
+# What debian-slim with `ca-certificates libstdc++6 zlib1g` has.
 LIBRARIES = {
     "linux-vdso.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6", "libdl.so.2", "libpthread.so.0",
     "librt.so.1", "libz.so.1",
