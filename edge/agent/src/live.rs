@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use prometheus_client::metrics::histogram::Histogram;
+
 /// Everything an agent counts, at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentStatus {
@@ -28,7 +30,7 @@ pub struct AgentStatus {
     pub spool_rows: u64,
     /// Messages that wait on disk.
     pub spool_messages: u64,
-    /// Bytes on disk.
+    /// Bytes that wait on disk.
     pub spool_bytes: u64,
     /// Rows that were dropped because the spool was full.
     pub dropped_rows: u64,
@@ -91,7 +93,6 @@ impl CameraState {
 }
 
 /// Counters of one camera.
-#[derive(Default)]
 pub(crate) struct CameraLive {
     id: String,
     source: String,
@@ -102,11 +103,24 @@ pub(crate) struct CameraLive {
     persons: AtomicU32,
     tier: AtomicU32,
     inference_us: AtomicU64,
+    inference_ms: Histogram,
 }
 
 impl CameraLive {
-    pub(crate) fn new(id: &str, source: String, tier: u32) -> Self {
-        Self { id: id.to_owned(), source, tier: AtomicU32::new(tier), ..Self::default() }
+    /// A camera that has not begun, and the histogram that its times of detection go to.
+    pub(crate) fn new(id: &str, source: String, tier: u32, inference_ms: Histogram) -> Self {
+        Self {
+            id: id.to_owned(),
+            source,
+            state: AtomicU8::default(),
+            frames: AtomicU64::default(),
+            skipped: AtomicU64::default(),
+            detections: AtomicU64::default(),
+            persons: AtomicU32::default(),
+            tier: AtomicU32::new(tier),
+            inference_us: AtomicU64::default(),
+            inference_ms,
+        }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -127,6 +141,7 @@ impl CameraLive {
         self.persons.store(persons, Relaxed);
         self.tier.store(tier, Relaxed);
         self.inference_us.fetch_add((inference_ms * 1000.0) as u64, Relaxed);
+        self.inference_ms.observe(inference_ms);
     }
 
     pub(crate) fn snapshot(&self) -> CameraSnapshot {

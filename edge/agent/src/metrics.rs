@@ -1,9 +1,11 @@
 //! The agent's numbers for Prometheus, and the small HTTP listener that shows them.
 //!
-//! The text is made from the same state that heartbeats are made from, at every scrape: there is no second set of counters.
+//! The text is made from the same state that heartbeats are made from, at every scrape: there is no second set of counters,
+//! but for the histogram of inference times.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use axum::Router;
 use axum::extract::State;
@@ -15,6 +17,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +25,21 @@ use tokio_util::sync::CancellationToken;
 use crate::live::{AgentStatus, CameraSnapshot, CameraState};
 use crate::state::AgentState;
 
+/// Times of detections in milliseconds, a histogram a camera; the one thing that is counted where it happens, because a
+/// histogram cannot be made afterwards.
+pub(crate) type InferenceTimes = Family<Labels, Histogram>;
+
+/// The labels of a camera's series.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Labels {
-    device: String,
-    camera: String,
+pub(crate) struct Labels {
+    pub(crate) device: String,
+    pub(crate) camera: String,
+}
+
+/// Histograms without a camera yet.
+pub(crate) fn inference_times() -> InferenceTimes {
+    const BUCKETS_MS: [f64; 12] = [10.0, 20.0, 30.0, 40.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0];
+    Family::new_with_constructor(|| Histogram::new(BUCKETS_MS))
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -45,16 +59,17 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<AgentState>, stop: C
 
 async fn show(State(state): State<Arc<AgentState>>) -> Response {
     const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match text(&state.status()) {
+    match text(&state.status(), &state.inference_times) {
         Ok(text) => ([(header::CONTENT_TYPE, TEXT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
 /// The state in the text format of Prometheus.
-pub(crate) fn text(status: &AgentStatus) -> Result<String, fmt::Error> {
+pub(crate) fn text(status: &AgentStatus, times: &InferenceTimes) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("headwater_edge");
     register_cameras(&mut registry, status);
+    registry.register("inference_ms", "Time of a detection, milliseconds", times.clone());
     register_device(&mut registry, status);
     let mut text = String::new();
     encode(&mut text, &registry)?;
@@ -72,7 +87,6 @@ fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
     counter("frames", "Frames looked at", |camera| camera.frames);
     counter("frames_skipped", "Frames not looked at", |camera| camera.skipped);
     counter("detections", "Objects detected", |camera| camera.detections);
-    let inference = Family::<Labels, Counter<f64, std::sync::atomic::AtomicU64>>::default();
     let mut gauge = |name: &str, help: &str, value: fn(&CameraSnapshot) -> i64| {
         let family = Family::<Labels, Gauge>::default();
         for camera in &status.cameras {
@@ -83,10 +97,6 @@ fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
     gauge("persons", "People in the last frame", |camera| i64::from(camera.persons));
     gauge("tier_pixels", "Input size of the network", |camera| i64::from(camera.tier));
     gauge("camera_running", "1 while frames come", |camera| i64::from(camera.state == CameraState::Running));
-    for camera in &status.cameras {
-        inference.get_or_create(&labels(status, camera)).inc_by(camera.inference_ms_total / 1000.0);
-    }
-    registry.register("inference_seconds", "Time of all detections", inference);
 }
 
 fn register_device(registry: &mut Registry, status: &AgentStatus) {
@@ -101,7 +111,7 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
     counter("rejected_messages", "Messages that the broker will never take", status.rejected_messages);
     counter("spool_dropped_rows", "Rows dropped because the spool was full", status.dropped_rows);
     let mut gauge = |name: &str, help: &str, value: f64| {
-        let family = Family::<DeviceLabels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+        let family = Family::<DeviceLabels, Gauge<f64, AtomicU64>>::default();
         family.get_or_create(&device).set(value);
         registry.register(name, help, family);
     };
@@ -113,7 +123,9 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
         gauge("carbon_intensity_g_per_kwh", "Carbon intensity of the electricity", intensity);
     }
     if let Some(energy_mj) = status.energy_mj_total {
-        gauge("energy_joules", "Energy of all detections since the start", energy_mj / 1000.0);
+        let family = Family::<DeviceLabels, Counter<f64, AtomicU64>>::default();
+        family.get_or_create(&device).inc_by(energy_mj);
+        registry.register("energy_mj", "Energy of all detections, millijoules", family);
     }
 }
 
@@ -135,12 +147,16 @@ mod tests {
             energy_mj_total: Some(1500.0),
             ..AgentStatus::default()
         };
-        let text = text(&status).unwrap();
+        let times = inference_times();
+        times.get_or_create(&labels(&status, &status.cameras[0])).observe(35.0);
+        let text = text(&status, &times).unwrap();
         for line in [
             r#"headwater_edge_frames_total{device="north",camera="door"} 7"#,
             r#"headwater_edge_tier_pixels{device="north",camera="door"} 416"#,
             r#"headwater_edge_sent_rows_total{device="north"} 5"#,
-            r#"headwater_edge_energy_joules{device="north"} 1.5"#,
+            r#"headwater_edge_energy_mj_total{device="north"} 1500.0"#,
+            r#"headwater_edge_inference_ms_bucket{le="30.0",device="north",camera="door"} 0"#,
+            r#"headwater_edge_inference_ms_bucket{le="40.0",device="north",camera="door"} 1"#,
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

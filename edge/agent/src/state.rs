@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::carbon::CarbonSignal;
 use crate::clock;
 use crate::live::{AgentStatus, CameraLive, PowerLive, UplinkLive};
+use crate::metrics::InferenceTimes;
 use crate::outbox::Outbox;
 
 pub(crate) struct AgentState {
@@ -19,6 +20,7 @@ pub(crate) struct AgentState {
     pub(crate) signal: Option<Arc<CarbonSignal>>,
     pub(crate) has_energy: bool,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) inference_times: InferenceTimes,
 }
 
 impl AgentState {
@@ -36,7 +38,7 @@ impl AgentState {
             rejected_messages: self.uplink.rejected_messages.load(Relaxed),
             spool_rows: spool.rows,
             spool_messages: spool.records,
-            spool_bytes: spool.bytes,
+            spool_bytes: spool.waiting_bytes,
             dropped_rows: spool.dropped_rows,
             carbon_intensity_g_per_kwh: self.signal.as_ref().and_then(|signal| signal.at(clock::now_ms())),
             carbon_step: self.power.step(),

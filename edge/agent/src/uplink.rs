@@ -128,15 +128,7 @@ impl Uplink {
         loop {
             match self.session().await {
                 Ok(Ended::Drained) => return,
-                Ok(Ended::OutOfTime) => {
-                    let waiting = self.outbox.stats();
-                    tracing::warn!(
-                        messages = waiting.records,
-                        rows = waiting.rows,
-                        "broker did not take everything in time; the rest stays on disk"
-                    );
-                    return;
-                }
+                Ok(Ended::OutOfTime) => return self.say_left(),
                 Err(error) => {
                     let reason = crate::error::chain(&error);
                     let notice = self.link.failed(self.now_ms());
@@ -144,15 +136,26 @@ impl Uplink {
                 }
             }
             self.note_closed();
-            if self.pause(RETRY_PAUSE).await {
-                return;
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
+                () = self.out_of_time() => return self.say_left(),
             }
         }
     }
 
+    fn say_left(&self) {
+        let left = self.outbox.stats();
+        let (messages, rows) = (left.records, left.rows);
+        tracing::warn!(messages, rows, "broker did not take everything in time; the rest stays on disk");
+    }
+
     async fn session(&mut self) -> Result<Ended, UplinkError> {
+        self.note_closed();
         let admin = client_config(&self.brokers, "", &self.config.client_configs);
-        topics::ensure(&admin, &self.brokers, self.config.partitions, self.config.replicas).await?;
+        tokio::select! {
+            ensured = topics::ensure(&admin, &self.brokers, self.config.partitions, self.config.replicas) => ensured?,
+            () = self.out_of_time() => return Ok(Ended::OutOfTime),
+        }
         let heard = Heard::default();
         let mut session = Session {
             producer: producer(&self.client, heard.clone())?,
@@ -268,20 +271,13 @@ impl Uplink {
         closed
     }
 
-    /// Waits; says whether the shutdown's time is over.
-    async fn pause(&mut self, pause: Duration) -> bool {
-        let until = Instant::now() + pause;
-        loop {
-            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return true;
-            }
-            let deadline = self.deadline;
-            tokio::select! {
-                () = tokio::time::sleep_until(until.into()) => return false,
-                () = at(deadline) => return true,
-                () = self.outbox.changed(), if deadline.is_none() => drop(self.note_closed()),
-            }
+    /// Waits until the outbox is closed and the shutdown's time is over.
+    async fn out_of_time(&self) {
+        while !self.outbox.is_closed() {
+            self.outbox.changed().await;
         }
+        let from_now = Duration::from_millis(self.config.drain_ms);
+        at(Some(self.deadline.unwrap_or_else(|| Instant::now() + from_now))).await;
     }
 
     async fn on_disk<T, F>(&self, step: F) -> Result<T, UplinkError>

@@ -91,6 +91,11 @@ impl Segment {
         self.length
     }
 
+    /// Bytes of the records from a position on.
+    pub(crate) fn bytes_from(&self, position: u64) -> u64 {
+        self.entries.get(self.index_of(position)).map_or(0, |entry| self.length - entry.offset)
+    }
+
     /// Records and rows from a position up to before another, as far as they lie here.
     pub(crate) fn count_between(&self, from: u64, to: u64) -> (u64, u64) {
         let range = self.index_of(from)..self.index_of(to);

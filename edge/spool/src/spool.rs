@@ -46,8 +46,10 @@ pub struct SpoolStats {
     pub records: u64,
     /// Rows of them.
     pub rows: u64,
-    /// Bytes of all segments.
+    /// Bytes of all segments, acknowledged records in them too: what is held against the bound.
     pub bytes: u64,
+    /// Bytes of the records that are not acknowledged.
+    pub waiting_bytes: u64,
     /// Records that were dropped unacknowledged to make room.
     pub dropped_records: u64,
     /// Rows of them.
@@ -207,7 +209,9 @@ impl Spool {
 
     /// The state in numbers.
     pub fn stats(&self) -> SpoolStats {
-        SpoolStats { bytes: self.segments().map(Segment::bytes).sum(), ..self.stats }
+        let bytes = self.segments().map(Segment::bytes).sum();
+        let waiting_bytes = self.segments().map(|segment| segment.bytes_from(self.acked)).sum();
+        SpoolStats { bytes, waiting_bytes, ..self.stats }
     }
 
     fn segments(&self) -> impl Iterator<Item = &Segment> {

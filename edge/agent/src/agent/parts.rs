@@ -24,7 +24,7 @@ use crate::error::AgentError;
 use crate::heartbeat::heartbeat;
 use crate::intake::{Intake, Item, QUEUE_ITEMS};
 use crate::live::{AgentStatus, CameraLive, PowerLive, UplinkLive};
-use crate::metrics;
+use crate::metrics::{self, Labels};
 use crate::outbox::Outbox;
 use crate::sensors::SensorFiles;
 use crate::state::AgentState;
@@ -60,9 +60,12 @@ impl Parts {
         let (brokers, device_id) = (&config.bootstrap_servers, &config.device_id);
         let uplink = Uplink::new(brokers, device_id, settings, Arc::clone(&outbox), Arc::clone(&live))
             .map_err(|source| AgentError::Kafka { source })?;
+        let inference_times = metrics::inference_times();
         let camera_live = |camera: &CameraConfig| {
             let tier = camera.tiers.first().copied().unwrap_or_default();
-            Arc::new(CameraLive::new(&camera.id, camera.describe(), tier))
+            let labels = Labels { device: config.device_id.clone(), camera: camera.id.clone() };
+            let times = inference_times.get_or_create_owned(&labels);
+            Arc::new(CameraLive::new(&camera.id, camera.describe(), tier, times))
         };
         let state = AgentState {
             device_id: config.device_id.clone(),
@@ -75,6 +78,7 @@ impl Parts {
             signal,
             has_energy: config.energy.is_some(),
             outbox,
+            inference_times,
         };
         Ok(Self { state: Arc::new(state), config, detector, sources, uplink })
     }

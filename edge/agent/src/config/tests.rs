@@ -107,3 +107,16 @@ fn the_fingerprint_follows_the_settings() {
     assert_eq!(config.fingerprint(), parsed("device_id = 'a'").fingerprint());
     assert_ne!(config.fingerprint(), parsed("device_id = 'a'\n[batch]\nrows = 7").fingerprint());
 }
+
+#[test]
+fn a_trace_is_read_by_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.csv");
+    let mut config = parsed("device_id = 'a'");
+    config.carbon.trace = Some(trace.clone());
+    std::fs::write(&trace, "timestamp,g_per_kwh\nnoon,3\n").unwrap();
+    let error = config.validate().unwrap_err().to_string();
+    assert!(error.contains("carbon.trace") && error.contains("line 2"), "{error}");
+    std::fs::write(&trace, "timestamp,g_per_kwh\n2026-01-01T12:00:00,3\n").unwrap();
+    config.validate().unwrap();
+}

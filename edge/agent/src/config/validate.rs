@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use headwater_detector::{ClassId, DetectOptions};
 
+use crate::carbon::CarbonSignal;
+use crate::error::chain;
+
 use super::{CameraConfig, Config, ConfigError, Problem, SourceKind};
 
 /// A spool smaller than this could not hold a minute of a busy camera.
@@ -74,8 +77,8 @@ impl Config {
             let is_intensity = constant.is_finite() && constant >= 0.0;
             problems.unless(is_intensity, "carbon.constant_g_per_kwh", || format!("{constant} is no intensity"));
         }
-        if let Some(trace) = &carbon.trace {
-            problems.unless(trace.is_file(), "carbon.trace", || format!("there is no file {}", trace.display()));
+        if let Some(Err(error)) = carbon.trace.as_deref().map(CarbonSignal::from_csv) {
+            problems.add("carbon.trace", chain(&error));
         }
         let thresholds = &carbon.thresholds_g_per_kwh;
         let key = "carbon.thresholds_g_per_kwh";

@@ -125,6 +125,8 @@ proptest! {
                 }
             }
             prop_assert_eq!(spool.read(spool.acked(), ALL).unwrap(), model.records());
+            let bytes = model.waiting.iter().map(|kept| (kept.record.payload.len() + HEADER_BYTES) as u64).sum::<u64>();
+            prop_assert_eq!(spool.stats().waiting_bytes, bytes);
             let rows: u64 = model.waiting.iter().map(|kept| u64::from(kept.record.rows)).sum();
             prop_assert_eq!((spool.stats().records, spool.stats().rows), (model.waiting.len() as u64, rows));
         }
