@@ -61,9 +61,9 @@ impl Aggregation {
         let key_schema = Arc::new(Schema::new(fields.clone()));
         for aggregate in &node.aggregates {
             let function = any_order(&aggregate.function)?;
-            let state = function
-                .state_fields()
-                .map_err(|source| OperatorError::evaluate(format!("lay out the state of {}", function.name()), source))?;
+            let state = function.state_fields().map_err(|source| {
+                OperatorError::evaluate(format!("lay out the state of {}", function.name()), source)
+            })?;
             fields.extend(state.iter().map(nullable));
             let mut arguments = function.expressions();
             arguments.extend(function.order_bys().iter().map(|by| by.expr.clone()));

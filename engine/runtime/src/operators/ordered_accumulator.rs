@@ -34,9 +34,8 @@ impl OrderedAccumulator {
     fn sorted(&self, values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
         let first = values.len().saturating_sub(self.function.order_bys().len());
         let columns = values[first..].iter().zip(self.function.order_bys());
-        let columns: Vec<_> = columns
-            .map(|(values, by)| SortColumn { values: values.clone(), options: Some(by.options) })
-            .collect();
+        let columns: Vec<_> =
+            columns.map(|(values, by)| SortColumn { values: values.clone(), options: Some(by.options) }).collect();
         Ok(take_arrays(values, &lexsort_to_indices(&columns, None)?, None)?)
     }
 }

@@ -46,11 +46,7 @@ pub(super) struct SessionAggregate {
 
 impl SessionAggregate {
     /// `schema` is the node's output.
-    pub(super) fn new(
-        node: &WindowAggregateNode,
-        gap: Duration,
-        schema: StreamSchema,
-    ) -> Result<Self, OperatorError> {
+    pub(super) fn new(node: &WindowAggregateNode, gap: Duration, schema: StreamSchema) -> Result<Self, OperatorError> {
         let gap = positive(gap)?;
         let aggregation = Aggregation::new(node)?;
         Ok(SessionAggregate {

@@ -23,11 +23,7 @@ pub(crate) struct SessionPartial {
 
 impl SessionPartial {
     /// `schema` is the node's output: keys, states and [`SESSION_LAST`].
-    pub(crate) fn new(
-        node: &WindowAggregateNode,
-        gap: Duration,
-        schema: StreamSchema,
-    ) -> Result<Self, OperatorError> {
+    pub(crate) fn new(node: &WindowAggregateNode, gap: Duration, schema: StreamSchema) -> Result<Self, OperatorError> {
         Ok(SessionPartial { aggregation: Aggregation::new(node)?, gap: positive(gap)?, schema })
     }
 }

@@ -113,6 +113,6 @@ impl Sessions {
 
     /// Bytes in memory, about.
     pub(super) fn size(&self) -> usize {
-        self.slots.capacity() * size_of::<Option<Session>>() + self.count() * (64 + size_of::<RunRef>())
+        self.count() * (2 * size_of::<Session>() + 64)
     }
 }

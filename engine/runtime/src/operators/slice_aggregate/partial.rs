@@ -85,9 +85,7 @@ impl Operator for SlicePartial {
             }
             let table = match self.slices.entry(start) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(GroupTable::new(&self.aggregation)?)
-                }
+                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(GroupTable::new(&self.aggregation)?),
             };
             table.add(&selection.of(&rows)?)?;
         }
