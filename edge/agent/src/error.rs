@@ -39,12 +39,16 @@ pub enum AgentError {
     Died { part: &'static str },
 }
 
-/// An error and its sources on one line, for a log or a terminal.
+/// An error and its sources on one line, for a log or a terminal. Some libraries say their source in their own text; that
+/// is not said twice.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text = format!("{text}: {error}");
+        let reason = error.to_string();
+        if !text.contains(&reason) {
+            text = format!("{text}: {reason}");
+        }
         source = error.source();
     }
     text

