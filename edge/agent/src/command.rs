@@ -83,13 +83,13 @@ pub enum CommandError {
     Cameras { cameras: Vec<String> },
     /// The input cannot be read.
     #[error("reading the input")]
-    Input { source: CameraError },
+    Input { source: Box<CameraError> },
     /// The options of the detector are wrong.
     #[error("these options are not possible")]
-    Options { source: headwater_detector::DetectorError },
+    Options { source: Box<headwater_detector::DetectorError> },
     /// The detector failed.
     #[error("detecting")]
-    Detect { source: headwater_detector::DetectorError },
+    Detect { source: Box<headwater_detector::DetectorError> },
     /// A picture cannot be saved.
     #[error("saving {}", path.display())]
     Save { path: PathBuf, source: io::Error },

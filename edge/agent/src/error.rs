@@ -15,16 +15,16 @@ pub enum AgentError {
     Config(#[from] ConfigError),
     /// The weights cannot be used.
     #[error("loading the detector")]
-    Detector { source: headwater_detector::DetectorError },
+    Detector { source: Box<headwater_detector::DetectorError> },
     /// A camera cannot be opened.
     #[error("opening camera {camera}")]
-    Camera { camera: String, source: CameraError },
+    Camera { camera: String, source: Box<CameraError> },
     /// The carbon trace cannot be used.
     #[error("opening the carbon trace")]
-    Carbon { source: TraceError },
+    Carbon { source: Box<TraceError> },
     /// The spool cannot be opened.
     #[error("opening the spool")]
-    Spool { source: headwater_spool::SpoolError },
+    Spool { source: Box<headwater_spool::SpoolError> },
     /// The metrics cannot be served.
     #[error("listening for metrics on {address}")]
     Listen { address: std::net::SocketAddr, source: std::io::Error },
@@ -33,7 +33,7 @@ pub enum AgentError {
     Thread { name: String, source: std::io::Error },
     /// A setting of librdkafka is unknown or wrong.
     #[error("setting up the kafka client")]
-    Kafka { source: UplinkError },
+    Kafka { source: Box<UplinkError> },
     /// A part of the agent died, which is a defect of the agent.
     #[error("the {part} of the agent stopped unexpectedly")]
     Died { part: &'static str },

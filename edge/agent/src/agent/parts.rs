@@ -48,7 +48,8 @@ impl Parts {
         let signal = carbon_signal(&config)?.map(Arc::new);
         let options = SpoolOptions { sync: config.spool.sync, ..SpoolOptions::bounded(config.spool.max_bytes) };
         let directory = config.data_dir.join(&config.device_id).join("spool");
-        let spool = Spool::open(&directory, options).map_err(|source| AgentError::Spool { source })?;
+        let spool =
+            Spool::open(&directory, options).map_err(|source| AgentError::Spool { source: Box::new(source) })?;
         let found = spool.opened();
         if found.records > 0 || found.cut_bytes > 0 {
             let (messages, rows, cut_bytes) = (found.records, found.rows, found.cut_bytes);
@@ -59,7 +60,7 @@ impl Parts {
         let settings = config.uplink.clone();
         let (brokers, device_id) = (&config.bootstrap_servers, &config.device_id);
         let uplink = Uplink::new(brokers, device_id, settings, Arc::clone(&outbox), Arc::clone(&live))
-            .map_err(|source| AgentError::Kafka { source })?;
+            .map_err(|source| AgentError::Kafka { source: Box::new(source) })?;
         let inference_times = metrics::inference_times();
         let camera_live = |camera: &CameraConfig| {
             let tier = camera.tiers.first().copied().unwrap_or_default();
@@ -205,7 +206,7 @@ fn spawn_tasks(
 }
 
 fn open_camera(config: &CameraConfig) -> Result<Box<dyn FrameSource>, AgentError> {
-    camera::open(config).map_err(|source| AgentError::Camera { camera: config.id.clone(), source })
+    camera::open(config).map_err(|source| AgentError::Camera { camera: config.id.clone(), source: Box::new(source) })
 }
 
 fn load_detector(config: &Config) -> Result<Detector, AgentError> {
@@ -215,12 +216,14 @@ fn load_detector(config: &Config) -> Result<Detector, AgentError> {
         Some(path) => Detector::load_with(path, options),
         None => Detector::from_bytes_with(bundled_weights(), options),
     };
-    loaded.map_err(|source| AgentError::Detector { source })
+    loaded.map_err(|source| AgentError::Detector { source: Box::new(source) })
 }
 
 fn carbon_signal(config: &Config) -> Result<Option<CarbonSignal>, AgentError> {
     match (&config.carbon.trace, config.carbon.constant_g_per_kwh) {
-        (Some(trace), _) => CarbonSignal::from_csv(trace).map(Some).map_err(|source| AgentError::Carbon { source }),
+        (Some(trace), _) => {
+            CarbonSignal::from_csv(trace).map(Some).map_err(|source| AgentError::Carbon { source: Box::new(source) })
+        }
         (None, Some(constant)) => Ok(Some(CarbonSignal::Constant(constant))),
         (None, None) => Ok(None),
     }

@@ -67,8 +67,8 @@ struct Found {
 /// Detects until the end of the input or until cancelled; blocks.
 pub(super) fn detect(args: &DetectArgs, shutdown: &CancellationToken) -> Result<(), CommandError> {
     let options = DetectOptions { input_size: args.size, threshold: args.threshold, ..DetectOptions::default() };
-    options.validate().map_err(|source| CommandError::Options { source })?;
-    let mut source = open_file(&args.path).map_err(|source| CommandError::Input { source })?;
+    options.validate().map_err(|source| CommandError::Options { source: Box::new(source) })?;
+    let mut source = open_file(&args.path).map_err(|source| CommandError::Input { source: Box::new(source) })?;
     let detector = load(args.weights.as_deref())?;
     if let Some(folder) = &args.save {
         let saved = std::fs::create_dir_all(folder);
@@ -81,7 +81,10 @@ pub(super) fn detect(args: &DetectArgs, shutdown: &CancellationToken) -> Result<
     }
     let mut number = 0;
     while !shutdown.is_cancelled() {
-        let Some(picture) = source.next_frame().map_err(|source| CommandError::Input { source })? else { break };
+        let Some(picture) = source.next_frame().map_err(|source| CommandError::Input { source: Box::new(source) })?
+        else {
+            break;
+        };
         if number % args.every == 0 {
             let found = look(&detector, &picture, &options)?;
             if let Some(folder) = &args.save {
@@ -104,13 +107,13 @@ fn load(weights: Option<&Path>) -> Result<Detector, CommandError> {
         Some(path) => Detector::load(path),
         None => Detector::from_bytes(bundled_weights()),
     };
-    loaded.map_err(|source| CommandError::Detect { source })
+    loaded.map_err(|source| CommandError::Detect { source: Box::new(source) })
 }
 
 fn look(detector: &Detector, picture: &Picture, options: &DetectOptions) -> Result<Vec<Detection>, CommandError> {
     let frame = RgbFrame::new(picture.width, picture.height, &picture.pixels);
     let found = frame.and_then(|frame| detector.detect(&frame, options));
-    found.map_err(|source| CommandError::Detect { source })
+    found.map_err(|source| CommandError::Detect { source: Box::new(source) })
 }
 
 /// A bar on standard error, and none where that is no terminal.
