@@ -134,9 +134,7 @@ impl Options {
         let error = TableError::new(format!("unknown option '{unknown}'")).with_option(unknown);
         Err(match nearest(unknown, known.iter().map(String::as_str)) {
             Some(near) => error.with_hint(format!("did you mean '{near}'?")),
-            None => {
-                error.with_hint(format!("known options: {}", known.iter().cloned().collect::<Vec<_>>().join(", ")))
-            }
+            None => error.with_hint(format!("known options: {}", known.iter().cloned().collect::<Vec<_>>().join(", "))),
         })
     }
 }
@@ -149,7 +147,10 @@ fn wrong_type(key: &str, expected: &str, found: &OptionValue) -> TableError {
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (edit_distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(word.chars().count()).div_ceil(3))
+        .filter(|(distance, candidate)| {
+            let length = candidate.chars().count().max(word.chars().count());
+            *distance < length && *distance <= length.div_ceil(3)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -204,6 +205,7 @@ mod tests {
     #[test]
     fn nothing_is_near_a_word_that_is_like_none() {
         assert_eq!(nearest("zzz", ["topic", "path"].into_iter()), None);
+        assert_eq!(nearest("b", ["a"].into_iter()), None);
         assert_eq!(nearest("pth", ["topic", "path"].into_iter()), Some("path"));
     }
 }

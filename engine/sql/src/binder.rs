@@ -40,7 +40,7 @@ impl<'a> Binder<'a> {
     /// Binds a query.
     pub(crate) fn query(&self, query: &Query) -> Result<LogicalPlan, Diagnostic> {
         let mut query = query.clone();
-        rewrite::name_windows(&mut query);
+        rewrite::name_columns(&mut query);
         self.bind(query.clone()).or_else(|error| {
             // `window.start` beside `tumble(…) AS window` is no SQL, but there is only one thing that it can mean.
             let second = rewrite::expand_windows(&mut query).then(|| self.bind(query).ok()).flatten();
@@ -62,9 +62,11 @@ impl<'a> Binder<'a> {
     /// Coerces the types of bound expressions over columns, and simplifies them.
     pub(crate) fn expressions(&self, exprs: Vec<Expr>, schema: &DFSchemaRef) -> Result<Vec<Expr>, Diagnostic> {
         let rows = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: schema.clone() });
-        let project = || self.finish(LogicalPlanBuilder::from(rows).project(exprs)?.build()?);
+        // The names only have to differ.
+        let named = exprs.into_iter().enumerate().map(|(index, expr)| expr.alias(format!("_{index}")));
+        let project = || self.finish(LogicalPlanBuilder::from(rows).project(named)?.build()?);
         let plan = project().map_err(|error| clean(error, self.place))?;
-        Ok(plan.expressions())
+        Ok(plan.expressions().into_iter().map(Expr::unalias).collect())
     }
 
     fn sql_to_rel(&self) -> SqlToRel<'_, Context<'a>> {

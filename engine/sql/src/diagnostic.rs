@@ -4,6 +4,7 @@
 
 pub(crate) mod clean;
 pub(crate) mod place;
+mod wording;
 
 use std::fmt::{self, Write as _};
 

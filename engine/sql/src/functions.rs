@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{
-    AggregateUDF, ColumnarValue, HigherOrderUDF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    AggregateUDF, ColumnarValue, Expr, HigherOrderUDF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
     WindowUDF,
 };
 use headwater_plan::window::window_type;
@@ -122,6 +123,18 @@ impl ScalarUDFImpl for StreamFunction {
         &self.signature
     }
 
+    fn display_name(&self, arguments: &[Expr]) -> Result<String> {
+        self.schema_name(arguments)
+    }
+
+    fn schema_name(&self, arguments: &[Expr]) -> Result<String> {
+        let shown = |argument: &Expr| match argument {
+            Expr::Literal(value, _) => interval_text(value).unwrap_or_else(|| value.to_string()),
+            other => other.schema_name().to_string(),
+        };
+        Ok(format!("{}({})", self.name, arguments.iter().map(shown).collect::<Vec<_>>().join(", ")))
+    }
+
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
         Ok(match self.name {
             ROW_TIME => DataType::Timestamp(TimeUnit::Nanosecond, None),
@@ -131,5 +144,16 @@ impl ScalarUDFImpl for StreamFunction {
 
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         internal_err!("{} is replaced when a query is planned", self.name)
+    }
+}
+
+/// An interval as a short text, `60s`, where it has a fixed length.
+fn interval_text(value: &ScalarValue) -> Option<String> {
+    match value {
+        ScalarValue::IntervalMonthDayNano(Some(v)) if v.months == 0 && v.days >= 0 && v.nanoseconds >= 0 => {
+            let days = Duration::from_secs(v.days.unsigned_abs().into()) * 86_400;
+            Some(format!("{:?}", days + Duration::from_nanos(v.nanoseconds.unsigned_abs())))
+        }
+        _ => None,
     }
 }

@@ -127,8 +127,14 @@ impl StatementParser<'_> {
 
     /// Lets sqlparser read something.
     fn sql<T>(&mut self, read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
-        let end = self.end;
-        read(&mut self.parser).map_err(|error| parse_error(error, end))
+        let read = read(&mut self.parser);
+        read.map_err(|error| match error {
+            ParserError::RecursionLimitExceeded => {
+                let at = Span::of(self.parser.get_current_token().span);
+                Diagnostic::new("this is nested too deeply").at(at).at(self.end).hint("put its parts into views")
+            }
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => parse_error(&text, self.end),
+        })
     }
 
     fn name(&mut self, what: &str) -> Result<Name> {
@@ -218,16 +224,10 @@ fn unknown_statement(token: &TokenWithSpan) -> Diagnostic {
 }
 
 /// An error of sqlparser's, whose place stands only in its text.
-fn parse_error(error: ParserError, end: Option<Span>) -> Diagnostic {
-    let text = match error {
-        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
-        ParserError::RecursionLimitExceeded => {
-            return Diagnostic::new("this is nested too deeply").at(end).hint("put its parts into views");
-        }
-    };
+fn parse_error(text: &str, end: Option<Span>) -> Diagnostic {
     let (message, start) = match text.rsplit_once(" at Line: ") {
         Some((message, place)) => (message, position(place)),
-        None => (text.as_str(), None),
+        None => (text, None),
     };
     let message = match message.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
         Some((expected, "EOF")) => format!("{expected} is expected here, not the end of the statement"),

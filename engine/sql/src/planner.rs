@@ -177,7 +177,8 @@ impl Planner<'_> {
         let name = create.name.text.clone();
         let output = self.output(statement, name.clone(), OutputKind::MaterializedView, &stream);
         let spec = self.built_in("materialized_view", &name, Options::new(values), &declaration)?;
-        self.sinks.push(PendingSink { table: name, declaration: Arc::new(declaration), spec, inputs: vec![stream] });
+        let (declaration, written_at) = (Arc::new(declaration), create.name.span);
+        self.sinks.push(PendingSink { table: name, declaration, written_at, spec, inputs: vec![stream] });
         self.outputs.push(output);
         Ok(())
     }
@@ -190,7 +191,8 @@ impl Planner<'_> {
         let declaration = Declaration::default();
         let spec = self.built_in("preview", &name, Options::default(), &declaration)?;
         self.outputs.push(self.output(statement, name.clone(), OutputKind::Select, &stream));
-        self.sinks.push(PendingSink { table: name, declaration: Arc::new(declaration), spec, inputs: vec![stream] });
+        let (declaration, written_at) = (Arc::new(declaration), statement.place().start());
+        self.sinks.push(PendingSink { table: name, declaration, written_at, spec, inputs: vec![stream] });
         Ok(())
     }
 
@@ -241,7 +243,12 @@ impl Planner<'_> {
         }
         let stream = self.stream(&plan, place)?;
         match &table.write {
-            Write::Sink { spec, .. } => self.insert_into_sink(&table, spec.clone(), stream, statement),
+            Write::Sink { spec, .. } => {
+                let (spec, declaration, written_at) = (spec.clone(), table.declaration.clone(), name.span);
+                let table = table.info.name;
+                let sink = PendingSink { table, declaration, written_at, spec, inputs: vec![stream] };
+                self.insert_into_sink(sink, statement);
+            }
             _ => {
                 let schema = headwater_core::StreamSchema::append_only(&table.info.columns);
                 let stream = self.builder.conform(stream, &schema);
@@ -253,19 +260,18 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn insert_into_sink(&mut self, table: &Table, spec: Arc<dyn SinkSpec>, stream: Stream, statement: &Statement) {
-        let name = &table.info.name;
-        let visible = stream.schema.visible();
-        self.outputs.push(self.output(statement, name.clone(), OutputKind::Insert, &stream));
-        match self.sinks.iter_mut().find(|sink| sink.table == *name) {
-            Some(sink) => sink.inputs.push(stream),
-            None => {
-                let (table, declaration) = (name.clone(), table.declaration.clone());
-                self.sinks.push(PendingSink { table, declaration, spec, inputs: vec![stream] });
-            }
+    fn insert_into_sink(&mut self, new: PendingSink, statement: &Statement) {
+        let name = new.table.clone();
+        for stream in &new.inputs {
+            self.outputs.push(self.output(statement, name.clone(), OutputKind::Insert, stream));
+        }
+        let visible = new.inputs.first().map(|stream| stream.schema.visible());
+        match self.sinks.iter_mut().find(|sink| sink.table == name) {
+            Some(sink) => sink.inputs.extend(new.inputs),
+            None => self.sinks.push(new),
         }
         // A sink without columns has the first query's from now on.
-        if let Some(table) = self.catalog.get_mut(name)
+        if let (Some(table), Some(visible)) = (self.catalog.get_mut(&name), visible)
             && let Write::Sink { columns: columns @ None, .. } = &mut table.write
         {
             let nullable = visible.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));

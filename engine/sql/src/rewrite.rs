@@ -9,29 +9,38 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::functions::is_window;
 
-/// Gives windows their plain names in the result: `tumble(…)` without an alias is `window`, `w.start` is `start`.
-pub(crate) fn name_windows(query: &mut Query) {
+/// Gives the columns of a result the names that one would expect: `tumble(…)` without an alias is `window`, `w.start` is
+/// `start`, and any other expression is called what was written.
+pub(crate) fn name_columns(query: &mut Query) {
     each_select(query, |select| {
-        let taken: Vec<String> = select.projection.iter().filter_map(item_name).collect();
-        let mut given: Vec<&str> = Vec::new();
+        let mut taken: Vec<String> = select.projection.iter().filter_map(item_name).collect();
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else { continue };
-            let name = match &*expr {
-                Expr::CompoundIdentifier(parts) => match parts.last() {
-                    Some(last) if last.value.eq_ignore_ascii_case("start") => "start",
-                    Some(last) if last.value.eq_ignore_ascii_case("end") => "end",
-                    _ => continue,
-                },
-                other if is_window_call(other) => "window",
-                _ => continue,
-            };
-            if given.contains(&name) || taken.iter().any(|other| other == name) {
-                continue;
+            let Some(name) = expression_name(expr) else { continue };
+            if !taken.contains(&name) {
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', &name) };
+                taken.push(name);
             }
-            given.push(name);
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', name) };
         }
     });
+}
+
+/// What to call an expression; `None` where its name is right already.
+fn expression_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(_) => None,
+        // Only a window's bounds: the last word of any other may be a column behind its table.
+        Expr::CompoundIdentifier(parts) => {
+            let last = folded(parts.last()?);
+            ["start", "end"].contains(&last.as_str()).then_some(last)
+        }
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => match expr.as_ref() {
+            Expr::Identifier(name) => Some(folded(name)),
+            other => expression_name(other),
+        },
+        window if is_window_call(window) => Some("window".to_owned()),
+        other => Some(other.to_string()),
+    }
 }
 
 /// Replaces the alias of a window by the window wherever it stands beside it: in `SELECT tumble(…) AS w, w.start`, and

@@ -5,8 +5,8 @@ use datafusion::common::{Column, DataFusionError, SchemaError};
 use headwater_plan::options::nearest;
 
 use super::place::Place;
+use super::wording::message;
 use super::{Diagnostic, Position, Span};
-use crate::functions::FUNCTIONS;
 use crate::lexer::lower_first;
 
 /// The error as a person reads it; `place` is the statement that it came from.
@@ -37,8 +37,7 @@ fn clean_inner(error: &DataFusionError, place: Place<'_>, span: Option<Span>) ->
         DataFusionError::SchemaError(error, _) => schema_error(error, place, span),
         DataFusionError::ArrowError(error, _) => {
             let text = error.to_string();
-            let text = text.split_once("error: ").map_or(text.as_str(), |(_, rest)| rest);
-            Diagnostic::new(tidy(text)).at(span)
+            message(text.split_once("error: ").map_or(text.as_str(), |(_, rest)| rest), place, span)
         }
         other => message(&other.strip_backtrace(), place, span),
     }
@@ -84,76 +83,7 @@ fn field_not_found(field: &Column, valid: &[Column], place: Place<'_>, span: Opt
     }
 }
 
-/// An error that is nothing but a text.
-fn message(text: &str, place: Place<'_>, span: Option<Span>) -> Diagnostic {
-    let text = text.split("\n\nBacktrace").next().unwrap_or(text);
-    let text = text.split("This issue was likely caused").next().unwrap_or(text);
-    let text = PREFIXES.iter().fold(text, |text, prefix| text.strip_prefix(prefix).unwrap_or(text)).trim();
-    let function = |text: &str| text.split('\'').nth(1).map(str::to_owned);
-    if let Some(rest) = text.strip_prefix("Invalid function") {
-        let name = function(rest).unwrap_or_default();
-        let near = nearest(&name, FUNCTIONS.names()).map(|near| format!("did you mean {near}()?"));
-        let at = span.or_else(|| place.word(&name));
-        return Diagnostic::new(format!("there is no function {name}()")).at(at).hint_opt(near);
-    }
-    if let Some(found) = not_grouped(text, place, span).or_else(|| wrong_arguments(text, place, span)) {
-        return found;
-    }
-    let at = span.or_else(|| text.split('\'').skip(1).step_by(2).find_map(|name| place.word(name)));
-    Diagnostic::new(tidy(text)).at(at)
-}
-
-const PREFIXES: [&str; 10] = [
-    "Error during planning: ",
-    "This feature is not implemented: ",
-    "Execution error: ",
-    "External error: ",
-    "Internal error: ",
-    "SQL error: ",
-    "Optimizer rule 'simplify_expressions' failed\ncaused by\n",
-    "type_coercion\ncaused by\n",
-    "Error during planning: ",
-    "Internal error: ",
-];
-
-/// `Column in SELECT must be in GROUP BY or an aggregate function: While expanding wildcard, column "t.x" must …`
-fn not_grouped(text: &str, place: Place<'_>, span: Option<Span>) -> Option<Diagnostic> {
-    if !text.contains("must appear in the GROUP BY clause") && !text.contains("must be in GROUP BY") {
-        return None;
-    }
-    let name = text.split("column \"").nth(1).and_then(|rest| rest.split('"').next())?;
-    let bare = name.rsplit('.').next().unwrap_or(name);
-    let called = bare.split(['(', '[']).next().unwrap_or(bare);
-    let at = span.or_else(|| place.word(called));
-    let error = Diagnostic::new(format!("'{bare}' is neither grouped by nor aggregated")).at(at);
-    Some(error.hint(format!("add it to GROUP BY, or take one of its values: first_value({bare})")))
-}
-
-/// DataFusion says in many ways, and at length, that a function does not take its arguments.
-fn wrong_arguments(text: &str, place: Place<'_>, span: Option<Span>) -> Option<Diagnostic> {
-    let wrong =
-        ["Failed to coerce arguments", "No function matches the given name and argument types", "does not support"];
-    if !wrong.iter().any(|part| text.contains(part)) {
-        return None;
-    }
-    let call = text.split('\'').skip(1).step_by(2).find(|quoted| {
-        let name = quoted.split('(').next().unwrap_or(quoted);
-        FUNCTIONS.names().any(|other| other == name)
-    })?;
-    let name = call.split('(').next().unwrap_or(call);
-    let error = Diagnostic::new(format!("{name}() does not take these arguments"));
-    let error = error.at(span).at(place.word(name));
-    let reason = text.split("Candidate functions").next().unwrap_or(text).trim();
-    Some(error.note(tidy(reason)))
-}
-
-/// One line, without what only a developer of DataFusion understands.
-fn tidy(text: &str) -> String {
-    let text = text.replace("Error during planning: ", "").replace("Internal error: ", "");
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    lower_first(line.trim_end_matches(['.', ' ']))
-}
-
+/// The first name in single quotes.
 fn quoted(message: &str) -> Option<&str> {
     message.split('\'').nth(1)
 }

@@ -44,6 +44,25 @@ impl<'a> Place<'a> {
         Some(Span::of(first.span)?.to(Span::of(last.span)?))
     }
 
+    /// The last place where a word stands.
+    pub(crate) fn last(&self, word: &str) -> Option<Span> {
+        self.all(word).last()
+    }
+
+    /// The first place of a text in single quotes.
+    pub(crate) fn text(&self, text: &str) -> Option<Span> {
+        let is_text = |token: &&TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(found) if found == text);
+        Span::of(self.tokens.iter().find(is_text)?.span)
+    }
+
+    /// The first place of a sign that is no word: an operator.
+    pub(crate) fn sign(&self, sign: &str) -> Option<Span> {
+        let is_sign = |token: &&TokenWithSpan| {
+            !matches!(token.token, Token::Word(_) | Token::SingleQuotedString(_)) && token.token.to_string() == sign
+        };
+        Span::of(self.tokens.iter().find(is_sign)?.span)
+    }
+
     /// Where a query begins inside another's expressions: the last SELECT, if there are two.
     pub(crate) fn nested_select(&self) -> Option<Span> {
         self.all("SELECT").skip(1).last()

@@ -17,7 +17,7 @@ use crate::statement::{OptionEntry, OptionSyntax};
 /// The options that the planner takes for itself.
 const OWN: [&str; 5] = ["connector", "type", "event_time_field", "watermark_field", "idle_micros"];
 
-/// How long a partition may be silent when the table does not say.
+/// How long a partition may be silent when neither the table nor its connector says.
 const IDLE_AFTER: Duration = Duration::from_secs(30);
 
 /// What a table's options say to the planner.
@@ -32,7 +32,29 @@ pub(super) struct OwnOptions {
     /// `watermark_field`
     pub(super) watermark: Option<String>,
     /// `idle_micros`
-    pub(super) idle_after: Option<Duration>,
+    pub(super) idle: Idle,
+}
+
+/// How long a partition may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// The table does not say.
+    Unsaid,
+    /// This long.
+    After(Duration),
+    /// For ever.
+    Never,
+}
+
+impl Idle {
+    /// What holds where the connector knows this.
+    pub(super) fn or(self, connector: Option<Duration>) -> Option<Duration> {
+        match self {
+            Idle::Unsaid => connector.or(Some(IDLE_AFTER)),
+            Idle::After(duration) => Some(duration),
+            Idle::Never => None,
+        }
+    }
 }
 
 /// What a table is for.
@@ -78,11 +100,11 @@ pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, O
     let (own, rest): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
     let own = Options::new(own);
     let text = |key| own.text(key).map(|text| text.map(str::to_owned));
-    let idle_after = match own.number::<i64>("idle_micros")? {
-        None => Some(IDLE_AFTER),
-        Some(-1) => None,
+    let idle = match own.number::<i64>("idle_micros")? {
+        None => Idle::Unsaid,
+        Some(-1) => Idle::Never,
         Some(micros) => match u64::try_from(micros) {
-            Ok(micros) => Some(Duration::from_micros(micros)),
+            Ok(micros) => Idle::After(Duration::from_micros(micros)),
             Err(_) => {
                 let error = TableError::new(format!("option 'idle_micros' cannot be {micros}"));
                 return Err(error.with_option("idle_micros").with_hint("use -1 for a partition that is never idle"));
@@ -95,7 +117,7 @@ pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, O
         direction: own.choice("type", &directions)?,
         event_time: text("event_time_field")?,
         watermark: text("watermark_field")?,
-        idle_after,
+        idle,
     };
     Ok((own, Options::new(rest)))
 }

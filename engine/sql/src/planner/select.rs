@@ -107,10 +107,15 @@ impl<'a> Streams<'a> {
                 "rank the rows of each window with ROW_NUMBER() OVER (PARTITION BY window ORDER BY …) and filter by it",
                 place.any(&["LIMIT", "OFFSET", "FETCH"]),
             ),
+            LogicalPlan::Join(_) if place.any(&["INTERSECT", "EXCEPT"]).is_some() && place.word("JOIN").is_none() => (
+                "INTERSECT and EXCEPT over a stream would have to remember every row",
+                "filter with a condition instead",
+                place.any(&["INTERSECT", "EXCEPT"]),
+            ),
             LogicalPlan::Join(_) => (
                 "tables cannot be joined here",
                 "read one table a query; UNION ALL puts the rows of several together",
-                place.any(&["JOIN", "INTERSECT", "EXCEPT"]),
+                place.any(&["JOIN", "FROM"]),
             ),
             LogicalPlan::Distinct(_) => (
                 "DISTINCT over a stream would have to remember every row",

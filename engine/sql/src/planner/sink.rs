@@ -14,7 +14,7 @@ use super::option::table_error;
 use super::stream::Stream;
 use super::{GraphBuilder, Result};
 use crate::catalog::Declaration;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::diagnostic::clean::clean;
 use crate::diagnostic::place::Place;
 use crate::statement::Name;
@@ -27,6 +27,8 @@ pub(super) struct PendingSink {
     pub(super) table: String,
     /// What it was declared as.
     pub(super) declaration: Arc<Declaration>,
+    /// Where the statement that writes it first names it.
+    pub(super) written_at: Option<Span>,
     /// Learns the columns and makes the sink.
     pub(super) spec: Arc<dyn SinkSpec>,
     /// The inserts.
@@ -44,7 +46,12 @@ impl GraphBuilder {
                 self.union(inputs.to_vec(), schema)
             }
         };
-        let factory = sink.spec.bind(&input.schema).map_err(|error| table_error(error, &sink.declaration))?;
+        let factory = sink.spec.bind(&input.schema).map_err(|error| {
+            let about_declaration = error.option.is_some();
+            let error = table_error(error, &sink.declaration);
+            let span = if about_declaration { error.span.or(sink.written_at) } else { sink.written_at.or(error.span) };
+            Diagnostic { span, ..error }
+        })?;
         let parallel = factory.parallel();
         let node = NodeKind::Sink(SinkNode { table: sink.table.clone(), factory });
         let node = self.graph.add(node, input.schema.clone(), parallel);

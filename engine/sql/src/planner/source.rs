@@ -68,6 +68,8 @@ pub(super) struct SourceTable<'a> {
     pub(super) own: &'a OwnOptions,
     /// The event time and the lag that the connector knows.
     pub(super) known_time: Option<(String, Duration)>,
+    /// How long a partition may be silent, where the connector knows.
+    pub(super) known_idle: Option<Duration>,
     /// Binds expressions of this statement.
     pub(super) binder: &'a Binder<'a>,
     /// Where errors are looked for.
@@ -98,7 +100,7 @@ impl SourceTable<'_> {
             columns: columns.iter().map(|column| compile(column, &connector)).collect::<Result<_>>()?,
             event_time: event_time.map(|expr| compile(expr, &names)).transpose()?,
             watermark: watermark.map(|expr| compile(expr, &names)).transpose()?,
-            idle_after: self.own.idle_after,
+            idle_after: self.own.idle.or(self.known_idle),
         };
         let schema = StreamSchema::append_only(&visible);
         let node = builder.graph.add(NodeKind::Source(node), schema.clone(), parallel);
@@ -225,7 +227,7 @@ impl SourceTable<'_> {
                 event_time.clone() - lit(lag)
             }
         };
-        let mut exprs = self.binder.expressions(vec![event_time.alias("e"), watermark.alias("w")], names)?.into_iter();
+        let mut exprs = self.binder.expressions(vec![event_time, watermark], names)?.into_iter();
         Ok(exprs.next().zip(exprs.next()).map(|(event_time, watermark)| (name, event_time, watermark)))
     }
 

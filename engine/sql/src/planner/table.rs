@@ -84,8 +84,8 @@ impl Planner<'_> {
             (Some(factory), None | Some(Direction::Source)) => {
                 let binder = Binder::new(&self.catalog, place);
                 let Declared { create, fields, own, made } = &table;
-                let known_time = made.event_time.clone();
-                let source = SourceTable { create, fields: fields.clone(), own, known_time, binder: &binder, place };
+                let (known_time, known_idle) = (made.event_time.clone(), made.idle_after);
+                let source = SourceTable { create, fields: fields.clone(), own, known_time, known_idle, binder: &binder, place };
                 let (stream, visible) = source.add(&mut self.builder, factory.clone())?;
                 columns = visible;
                 Read::Stream(stream)

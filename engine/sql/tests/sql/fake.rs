@@ -34,12 +34,12 @@ impl Connectors for Fake {
             }
             "print" | "preview" => {
                 declaration.options.finish()?;
-                Ok(ConnectorTable { columns: None, event_time: None, source: None, sink: Some(Arc::new(FakeSink)) })
+                Ok(written())
             }
             "materialized_view" => {
                 declaration.options.interval("retention")?;
                 declaration.options.finish()?;
-                Ok(ConnectorTable { columns: None, event_time: None, source: None, sink: Some(Arc::new(FakeSink)) })
+                Ok(written())
             }
             other => Err(TableError::new(format!("unknown connector '{other}'"))),
         }
@@ -63,7 +63,7 @@ fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
         }
     }
     if declaration.columns.is_empty() {
-        return Ok(ConnectorTable { columns: None, event_time: None, source: None, sink: Some(Arc::new(FakeSink)) });
+        return Ok(written());
     }
     let field = |column: &headwater_plan::ColumnDeclaration| {
         Field::new(&column.name, column.data_type.clone(), column.nullable)
@@ -76,7 +76,11 @@ fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
 
 fn read(schema: SchemaRef, event_time: Option<(String, Duration)>, parallel: bool) -> ConnectorTable {
     let source = FakeSource { schema: schema.clone(), parallel };
-    ConnectorTable { columns: Some(schema), event_time, source: Some(Arc::new(source)), sink: None }
+    ConnectorTable { columns: Some(schema), event_time, idle_after: None, source: Some(Arc::new(source)), sink: None }
+}
+
+fn written() -> ConnectorTable {
+    ConnectorTable { columns: None, event_time: None, idle_after: None, source: None, sink: Some(Arc::new(FakeSink)) }
 }
 
 fn clock_columns() -> SchemaRef {

@@ -1,4 +1,4 @@
 CREATE TABLE frames (camera_id TEXT, ts TIMESTAMP, persons INT, WATERMARK FOR ts)
 WITH (connector = 'log', topic = 'frames', type = 'source');
 CREATE TABLE out WITH (connector = 'print');
-SELECT camera_id, FROM frames;
+SELECT camera_id, WHERE persons > 1 FROM frames;
