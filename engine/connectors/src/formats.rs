@@ -1,0 +1,166 @@
+//! How rows look inside a record: what a format makes of bytes, and the choice among formats by option.
+//!
+//! A record is a Kafka message or a line of a file. A bad one does not stop the others: decoding gives the rows of
+//! those that can be read and the reason for each that cannot, and the source decides by [`BadData`].
+
+pub(crate) mod arrow;
+pub(crate) mod conform;
+pub(crate) mod json;
+pub(crate) mod parquet;
+
+use ::arrow::datatypes::SchemaRef;
+use ::arrow::error::ArrowError;
+use ::arrow::record_batch::RecordBatch;
+use headwater_plan::{Options, TableError};
+
+use self::arrow::ArrowDecoder;
+use self::json::{JsonDecoder, JsonOptions, UnstructuredDecoder};
+use crate::edge::{EdgeDecoder, EdgeTopic};
+
+/// The bytes of one record, and what its headers say about them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Record<'a> {
+    /// The content.
+    pub(crate) value: &'a [u8],
+    /// Header `content-type`.
+    pub(crate) content_type: Option<&'a str>,
+    /// Header `schema`.
+    pub(crate) schema: Option<&'a str>,
+}
+
+impl<'a> From<&'a [u8]> for Record<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Record { value, ..Record::default() }
+    }
+}
+
+/// What came out of a run of records.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// The rows of all good records, in order.
+    pub(crate) batch: RecordBatch,
+    /// How many rows each record gave; none for a bad one.
+    pub(crate) rows: Vec<usize>,
+    /// The records that could not be read.
+    pub(crate) bad: Vec<BadRecord>,
+}
+
+/// A record that could not be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadRecord {
+    /// Which of the records given.
+    pub(crate) index: usize,
+    /// Why, in a reader's words.
+    pub(crate) reason: String,
+}
+
+/// Reads records of one table.
+pub(crate) enum RecordDecoder {
+    /// JSON objects.
+    Json(Box<JsonDecoder>),
+    /// JSON that is kept as text.
+    Unstructured(UnstructuredDecoder),
+    /// One Arrow IPC stream a record.
+    Arrow(ArrowDecoder),
+    /// What the agents write.
+    Edge(Box<EdgeDecoder>),
+}
+
+impl RecordDecoder {
+    /// Reads a run of records.
+    ///
+    /// # Errors
+    /// Only where Arrow refuses to put good rows together; what is wrong with a record is in [`Decoded::bad`].
+    pub(crate) fn decode(&mut self, records: &[Record<'_>]) -> Result<Decoded, ArrowError> {
+        match self {
+            RecordDecoder::Json(decoder) => decoder.decode(records),
+            RecordDecoder::Unstructured(decoder) => decoder.decode(records),
+            RecordDecoder::Arrow(decoder) => decoder.decode(records),
+            RecordDecoder::Edge(decoder) => decoder.decode(records),
+        }
+    }
+}
+
+/// Reads every record by itself and puts the rows together.
+pub(crate) fn decode_each(
+    schema: &SchemaRef,
+    records: &[Record<'_>],
+    mut decode: impl FnMut(&Record<'_>) -> Result<Vec<RecordBatch>, String>,
+) -> Result<Decoded, ArrowError> {
+    let mut batches = Vec::with_capacity(records.len());
+    let mut rows = Vec::with_capacity(records.len());
+    let mut bad = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        match decode(record) {
+            Ok(decoded) => {
+                rows.push(decoded.iter().map(RecordBatch::num_rows).sum());
+                batches.extend(decoded);
+            }
+            Err(reason) => {
+                rows.push(0);
+                bad.push(BadRecord { index, reason });
+            }
+        }
+    }
+    let batch = ::arrow::compute::concat_batches(schema, &batches)?;
+    Ok(Decoded { batch, rows, bad })
+}
+
+/// What becomes of a record that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadData {
+    /// The job fails and names it.
+    Fail,
+    /// It is dropped, counted and logged.
+    Drop,
+}
+
+impl BadData {
+    /// Reads the option `bad_data`; `fail` where unsaid.
+    pub(crate) fn of(options: &Options) -> Result<Self, TableError> {
+        let choices = [("fail", BadData::Fail), ("drop", BadData::Drop)];
+        Ok(options.choice("bad_data", &choices)?.unwrap_or(BadData::Fail))
+    }
+}
+
+/// A format of records, with its options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RecordFormat {
+    /// JSON objects.
+    Json(JsonOptions),
+    /// Arrow IPC streams.
+    Arrow,
+    /// What the agents write to one of their topics.
+    Edge(EdgeTopic),
+}
+
+impl RecordFormat {
+    /// Reads the option `format` (`json` where unsaid) and those of the format.
+    pub(crate) fn of(options: &Options) -> Result<Self, TableError> {
+        let json = options.choice("format", &[("json", true), ("arrow", false)])?.unwrap_or(true);
+        // A record may hold several objects, one a line, whether or not it says so.
+        options.choice("framing", &[("newline", ())])?;
+        let json_options = JsonOptions::of(options)?;
+        Ok(if json { RecordFormat::Json(json_options) } else { RecordFormat::Arrow })
+    }
+
+    /// A decoder into these columns.
+    ///
+    /// # Errors
+    /// When the format cannot hold one of the columns.
+    pub(crate) fn decoder(&self, schema: &SchemaRef) -> Result<RecordDecoder, TableError> {
+        let refused = |error: ArrowError| TableError::new(format!("the columns cannot be read from json: {error}"));
+        Ok(match self {
+            RecordFormat::Edge(topic) => {
+                RecordDecoder::Edge(Box::new(EdgeDecoder::new(*topic, schema.clone()).map_err(refused)?))
+            }
+            RecordFormat::Arrow => RecordDecoder::Arrow(ArrowDecoder::new(schema.clone())),
+            RecordFormat::Json(options) if options.unstructured => {
+                RecordDecoder::Unstructured(UnstructuredDecoder::new(schema.clone())?)
+            }
+            RecordFormat::Json(options) => {
+                RecordDecoder::Json(Box::new(JsonDecoder::new(schema.clone(), options.timestamps).map_err(refused)?))
+            }
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Both sides on real files in a temporary directory.
+
+use std::path::Path;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use headwater_core::operator::RestoredChunk;
+use headwater_core::sink::Staged;
+use headwater_core::{Positions, Sink, SinkContext, SinkFactory, SourceFactory};
+
+use super::*;
+use crate::formats::json::TimestampFormat;
+use crate::source_contract::{check_contract, context, read_all, rows_of};
+
+fn source(path: &Path, bad_data: BadData) -> FileSource {
+    let schema = Schema::new(vec![Field::new("n", DataType::Int64, false)]);
+    FileSource {
+        table: "numbers".into(),
+        path: path.to_owned(),
+        schema: Arc::new(schema),
+        format: RecordFormat::Json(JsonOptions::default()),
+        bad_data,
+    }
+}
+
+fn numbers(values: &[i64]) -> RecordBatch {
+    let column: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(values.to_vec()));
+    RecordBatch::try_from_iter([("n", column)]).unwrap()
+}
+
+#[tokio::test]
+async fn a_long_file_goes_on_at_any_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.json");
+    // A long text a line makes several batches of few rows.
+    let line = |n: usize| format!("{{\"n\": {n}, \"padding\": \"{}\"}}\n", "x".repeat(50_000));
+    std::fs::write(&path, (0..100).map(line).collect::<String>()).unwrap();
+    check_contract(&source(&path, BadData::Fail), 3).await;
+}
+
+#[tokio::test]
+async fn the_last_line_may_lack_its_end_and_empty_ones_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.json");
+    std::fs::write(&path, "{\"n\": 1}\r\n\n{\"n\": 2}").unwrap();
+    assert_eq!(rows_of(&read_all(&source(&path, BadData::Fail)).await), ["{\"n\":1}", "{\"n\":2}"]);
+}
+
+#[tokio::test]
+async fn a_bad_line_is_named_or_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.json");
+    std::fs::write(&path, "{\"n\": 1}\n\n{\"m\": 2}\n{\"n\": 3}\n").unwrap();
+    let mut failing = source(&path, BadData::Fail).open(context(0, 1, &Positions::new())).await.unwrap();
+    failing.next().await.unwrap();
+    let error = failing.next().await.unwrap_err();
+    assert!(!error.retryable);
+    assert!(error.thing.ends_with("in.json:3"), "{}", error.thing);
+    assert_eq!(error.step, "read a record of table numbers");
+    assert!(error.source.to_string().starts_with("column n is missing"), "{}", error.source);
+
+    let mut dropping = source(&path, BadData::Drop).open(context(0, 1, &Positions::new())).await.unwrap();
+    let mut rows = Default::default();
+    crate::source_contract::read_some(&mut *dropping, usize::MAX, &mut rows).await;
+    assert_eq!(rows.into_values().next().unwrap(), ["{\"n\":1}", "{\"n\":3}"]);
+    assert_eq!(dropping.bad_records(), 1);
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let missing = source(Path::new("/nowhere/in.json"), BadData::Fail);
+    let Err(error) = missing.open(context(0, 1, &Positions::new())).await else { panic!("it opened") };
+    assert_eq!(error.to_string(), "single_file /nowhere/in.json: could not open it");
+}
+
+async fn open_sink(path: &Path) -> Box<dyn Sink> {
+    let factory = FileSink { path: path.to_owned(), timestamps: TimestampFormat::Rfc3339 };
+    factory.open(SinkContext { job: "j".into(), node: 0, subtask: 0, parallelism: 1 }).await.unwrap()
+}
+
+fn restored(staged: &Staged) -> Vec<RestoredChunk> {
+    let chunk = |chunk: &headwater_core::StateChunk| RestoredChunk {
+        table: chunk.table.clone(),
+        rows: chunk.rows.clone().expect("the first snapshot hands its rows over"),
+    };
+    staged.chunks.iter().map(chunk).collect()
+}
+
+#[tokio::test]
+async fn a_restored_sink_cuts_back_what_came_after_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/out.json");
+    let mut sink = open_sink(&path).await;
+    sink.write(numbers(&[1, 2])).await.unwrap();
+    let staged = sink.stage(1, false).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
+    sink.write(numbers(&[3])).await.unwrap();
+    drop(sink);
+
+    let mut sink = open_sink(&path).await;
+    sink.restore(restored(&staged)).await.unwrap();
+    sink.write(numbers(&[3, 4])).await.unwrap();
+    sink.stage(2, true).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n{\"n\":4}\n");
+}
+
+#[tokio::test]
+async fn an_unchanged_length_is_named_without_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = open_sink(&folder.path().join("out.json")).await;
+    let first = sink.stage(1, false).await.unwrap();
+    let second = sink.stage(2, false).await.unwrap();
+    assert_eq!(first.chunks[0].id, second.chunks[0].id);
+    assert!(second.chunks[0].rows.is_none());
+    sink.write(numbers(&[1])).await.unwrap();
+    let third = sink.stage(3, false).await.unwrap();
+    assert_ne!(first.chunks[0].id, third.chunks[0].id);
+    assert!(third.chunks[0].rows.is_some());
+}
+
+#[tokio::test]
+async fn a_fresh_sink_empties_the_file_and_a_lost_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.json");
+    std::fs::write(&path, "old\n").unwrap();
+    let mut sink = open_sink(&path).await;
+    sink.write(numbers(&[1])).await.unwrap();
+    let staged = sink.stage(1, false).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"n\":1}\n");
+    std::fs::write(&path, "").unwrap();
+    let error = open_sink(&path).await.restore(restored(&staged)).await.unwrap_err();
+    assert_eq!(error.source.to_string(), "it has 0 bytes and the checkpoint knows of 8");
+}
