@@ -1,0 +1,138 @@
+//! `kafka`: topics as tables, read and written. The only module that knows librdkafka.
+//!
+//! A source assigns partitions to itself: positions are in the job's checkpoint, and the consumer group only tells
+//! others how far the job is. A sink that is exactly-once stages an epoch's messages in a file and writes them in one
+//! transaction once the checkpoint exists (see [`commit`]).
+
+pub mod embedded;
+
+mod client;
+mod commit;
+mod dedup;
+mod encode;
+mod position;
+mod rows;
+mod sink;
+mod source;
+mod survey;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use headwater_core::source::SourceFactoryRef;
+use headwater_plan::{ConnectorTable, Options, TableDeclaration, TableError};
+
+use self::rows::RowLayout;
+use self::sink::KafkaSink;
+use self::source::{KafkaSource, SourceSpec};
+use crate::columns::{Sides, declared_schema, required_schema};
+use crate::formats::{BadData, RecordFormat};
+use crate::set::ConnectorSettings;
+
+pub(crate) use self::client::ClientOptions;
+pub(crate) use self::position::StartOffset;
+
+pub(crate) fn declare(
+    settings: &ConnectorSettings,
+    declaration: TableDeclaration,
+) -> Result<ConnectorTable, TableError> {
+    let options = &declaration.options;
+    let sides = Sides::of(options)?;
+    let topics = topics(options)?;
+    let format = RecordFormat::of(options)?;
+    let client = ClientOptions::of(settings, options)?;
+    let reading = ReadOptions::of(options, StartOffset::Latest)?;
+    let bad_data = BadData::of(options)?;
+    let sink = KafkaSink::of(settings, options, &topics, format.clone(), client.clone())?;
+    options.finish()?;
+    let columns = declared_schema(&declaration.columns);
+    // A table without columns can only be a sink, whether or not it says so.
+    let source = match sides.source && (columns.is_some() || !sides.sink) {
+        false => None,
+        true => {
+            required_schema(&declaration.name, &declaration.columns)?;
+            let layout = RowLayout::of(&declaration.columns)?;
+            format.decoder(layout.content())?;
+            let spec = SourceSpec {
+                connector: "kafka",
+                table: declaration.name,
+                topics: topics.clone(),
+                layout,
+                format,
+                client,
+                reading,
+                bad_data,
+                drop_duplicates: false,
+            };
+            Some(Arc::new(KafkaSource::new(spec)) as SourceFactoryRef)
+        }
+    };
+    let sink = (sides.sink && topics.len() == 1).then(|| Arc::new(sink) as _);
+    if sides == (Sides { source: false, sink: true }) && sink.is_none() {
+        return Err(TableError::new("a sink writes to one topic").with_option("topic"));
+    }
+    Ok(ConnectorTable { columns, event_time: None, idle_after: None, source, sink })
+}
+
+fn topics(options: &Options) -> Result<Vec<String>, TableError> {
+    options.required_text("topic")?;
+    let mut topics = options.list("topic")?.unwrap_or_default();
+    topics.sort();
+    topics.dedup();
+    match topics.iter().any(String::is_empty) {
+        true => Err(TableError::new("a topic has no name").with_option("topic")),
+        false => Ok(topics),
+    }
+}
+
+/// How a source reads.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadOptions {
+    /// Where a partition without a position begins.
+    start: StartOffset,
+    /// The group that is told how far the job is; `headwater-<job>` where unsaid.
+    group_id: Option<String>,
+    /// Whether messages of open transactions are seen.
+    read_committed: bool,
+}
+
+impl ReadOptions {
+    /// Reads the options `source.*`.
+    pub(crate) fn of(options: &Options, start: StartOffset) -> Result<Self, TableError> {
+        let modes = [("read_committed", true), ("read_uncommitted", false)];
+        Ok(ReadOptions {
+            start: StartOffset::of(options)?.unwrap_or(start),
+            group_id: options.text("source.group_id")?.map(str::to_owned),
+            read_committed: options.choice("source.read_mode", &modes)?.unwrap_or(true),
+        })
+    }
+}
+
+/// A source over a topic of the agents.
+pub(crate) struct EdgeSource {
+    pub(crate) table: String,
+    pub(crate) topic: String,
+    pub(crate) columns: SchemaRef,
+    pub(crate) format: RecordFormat,
+    pub(crate) client: ClientOptions,
+    pub(crate) reading: ReadOptions,
+    pub(crate) bad_data: BadData,
+}
+
+/// Makes the factory of a source over a topic of the agents: one that drops what was sent twice.
+pub(crate) fn edge_source(edge: EdgeSource) -> SourceFactoryRef {
+    Arc::new(KafkaSource::new(SourceSpec {
+        connector: "edge",
+        table: edge.table,
+        topics: vec![edge.topic],
+        layout: RowLayout::content_only(edge.columns),
+        format: edge.format,
+        client: edge.client,
+        reading: edge.reading,
+        bad_data: edge.bad_data,
+        drop_duplicates: true,
+    }))
+}
+
+#[cfg(test)]
+mod tests;
