@@ -1,1 +1,26 @@
-//! headwater-connectors: under construction.
+//! headwater-connectors: where rows come from and go to, and how they are written there.
+//!
+//! [`ConnectorSet`] answers the planner: it makes a source and a sink of what `CREATE TABLE … WITH (connector = …)`
+//! declares. A connector is a module; how rows look inside a message or a file is `formats`.
+//!
+//! Only the module [`kafka`] knows librdkafka, and only `filesystem` knows object stores. Nothing here runs tasks,
+//! takes checkpoints or knows SQL.
+
+pub mod kafka;
+
+mod blackhole;
+mod columns;
+mod edge;
+mod filesystem;
+mod formats;
+mod grouping;
+mod impulse;
+mod set;
+mod single_file;
+mod staging;
+mod stdout;
+
+#[cfg(test)]
+mod source_contract;
+
+pub use set::{ConnectorSet, ConnectorSettings};
