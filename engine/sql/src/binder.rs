@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, TableReference};
+use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, ScalarValue, TableReference};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{
-    AggregateUDF, EmptyRelation, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
-    WindowUDF,
+    AggregateUDF, EmptyRelation, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, Projection, ScalarUDF,
+    TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
@@ -50,7 +50,7 @@ impl<'a> Binder<'a> {
 
     fn bind(&self, query: Query) -> Result<LogicalPlan, DataFusionError> {
         let plan = self.sql_to_rel().sql_statement_to_plan(Statement::Query(Box::new(query)))?;
-        self.finish(plan)
+        self.finish(name_fields(plan)?)
     }
 
     /// Binds an expression over columns.
@@ -80,6 +80,30 @@ impl<'a> Binder<'a> {
         let context = OptimizerContext::new().with_max_passes(3).without_query_execution_start_time();
         Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]).optimize(plan, &context, |_, _| {})
     }
+}
+
+/// Calls a field of a struct in the result by the field's name, where that is free.
+fn name_fields(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let LogicalPlan::Projection(Projection { expr, input, schema, .. }) = plan else { return Ok(plan) };
+    let mut taken: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut named = Vec::with_capacity(expr.len());
+    for expr in expr {
+        let field = match &expr {
+            Expr::ScalarFunction(call) if call.name() == "get_field" => match call.args.last() {
+                Some(Expr::Literal(ScalarValue::Utf8(Some(field)), _)) if !taken.contains(field) => Some(field.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        named.push(match field {
+            Some(field) => {
+                taken.push(field.clone());
+                expr.alias(field)
+            }
+            None => expr,
+        });
+    }
+    Projection::try_new(named, input).map(LogicalPlan::Projection)
 }
 
 /// What DataFusion's binder asks for.

@@ -33,12 +33,13 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Vec<TokenWithSpan>>, Diagnost
     Ok(statements)
 }
 
-/// The text with its first letter in lower case.
+/// The text with its first letter in lower case, unless its first word is one of SQL's in capitals.
 pub(crate) fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
+    match (chars.next(), chars.clone().next()) {
+        (Some(_), Some(second)) if second.is_uppercase() => text.to_owned(),
+        (Some(first), _) => first.to_lowercase().chain(chars).collect(),
+        (None, _) => String::new(),
     }
 }
 

@@ -64,7 +64,11 @@ fn field_not_found(field: &Column, valid: &[Column], place: Place<'_>, span: Opt
     if let Some(table) = table {
         let tables = || valid.iter().filter_map(|column| column.relation.as_ref()).map(|relation| relation.table());
         if !tables().any(|other| other == table) {
-            let near = nearest(table, tables()).map(|near| format!("did you mean '{near}'?"));
+            let near = match (nearest(table, tables()), tables().next()) {
+                (Some(near), _) => Some(format!("did you mean '{near}'?")),
+                (None, Some(first)) => Some(format!("columns of this query are of '{first}'")),
+                (None, None) => None,
+            };
             let error = Diagnostic::new(format!("'{table}' is neither a table of this query nor a column of one"));
             return error.at(span).hint_opt(near);
         }

@@ -51,7 +51,8 @@ impl<'a> Place<'a> {
 
     /// The first place of a text in single quotes.
     pub(crate) fn text(&self, text: &str) -> Option<Span> {
-        let is_text = |token: &&TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(found) if found == text);
+        let is_text =
+            |token: &&TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(found) if found == text);
         Span::of(self.tokens.iter().find(is_text)?.span)
     }
 

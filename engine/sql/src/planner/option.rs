@@ -125,6 +125,11 @@ pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, O
 /// An error of a connector, at the option or the column that it is about.
 pub(super) fn table_error(error: TableError, declaration: &Declaration) -> Diagnostic {
     let unknown = error.message.starts_with("unknown option");
+    if let Some(misspelt) = misspelt(&error, declaration) {
+        return Diagnostic::new(error.message)
+            .at(misspelt.key.span)
+            .hint(format!("is '{}' meant to be it?", misspelt.key.text));
+    }
     let option = error.option.as_ref().and_then(|key| declaration.options.iter().find(|o| o.key.text == *key));
     let column = error.column.as_ref().and_then(|name| declaration.columns.iter().find(|c| c.name.text == *name));
     let span = match (option, column) {
@@ -145,6 +150,14 @@ pub(super) fn table_error(error: TableError, declaration: &Declaration) -> Diagn
         hint = Some(format!("did you mean '{near}'?"));
     }
     Diagnostic::new(error.message).at(span).hint_opt(hint)
+}
+
+/// The option that was probably meant to be the one that is missing.
+fn misspelt<'a>(error: &TableError, declaration: &'a Declaration) -> Option<&'a OptionEntry> {
+    let missing = error.option.as_deref().filter(|_| error.message.ends_with("is missing"))?;
+    let keys = declaration.options.iter().map(|option| option.key.text.as_str());
+    let near = nearest(missing, keys.filter(|key| !OWN.contains(key)))?;
+    declaration.options.iter().find(|option| option.key.text == near)
 }
 
 /// A value as `SHOW` and the API give it: a text without its quotes.

@@ -14,9 +14,9 @@ use super::option::table_error;
 use super::stream::Stream;
 use super::{GraphBuilder, Result};
 use crate::catalog::Declaration;
-use crate::diagnostic::{Diagnostic, Span};
 use crate::diagnostic::clean::clean;
 use crate::diagnostic::place::Place;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::statement::Name;
 use crate::types::sql_name;
 

@@ -85,7 +85,8 @@ impl Planner<'_> {
                 let binder = Binder::new(&self.catalog, place);
                 let Declared { create, fields, own, made } = &table;
                 let (known_time, known_idle) = (made.event_time.clone(), made.idle_after);
-                let source = SourceTable { create, fields: fields.clone(), own, known_time, known_idle, binder: &binder, place };
+                let source =
+                    SourceTable { create, fields: fields.clone(), own, known_time, known_idle, binder: &binder, place };
                 let (stream, visible) = source.add(&mut self.builder, factory.clone())?;
                 columns = visible;
                 Read::Stream(stream)

@@ -29,7 +29,8 @@ fn every_error_is_shown_as_it_was() {
     for (name, text) in files {
         let Err(error) = plan(&text, &Fake, &PlanSettings { parallelism: 1 }) else { panic!("{name} plans") };
         let shown = error.render(&format!("{name}.sql"), &text);
-        if error.span.is_none() || name != "reserved_column" && INTERNAL.iter().any(|internal| shown.contains(internal)) {
+        if error.span.is_none() || name != "reserved_column" && INTERNAL.iter().any(|internal| shown.contains(internal))
+        {
             unclear.push_str(&shown);
         }
         assert_beside("errors", &name, &shown);

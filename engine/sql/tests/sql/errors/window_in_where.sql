@@ -1,4 +1,4 @@
 CREATE TABLE frames (camera_id TEXT, ts TIMESTAMP, persons INT, WATERMARK FOR ts)
 WITH (connector = 'log', topic = 'frames', type = 'source');
 CREATE TABLE out WITH (connector = 'print');
-INSERT INTO out SELECT * FROM frames WHERE tumble(interval '1 minute') IS NOT NULL;
+INSERT INTO out SELECT * FROM frames WHERE tumble(interval '1 minute')['start'] > ts;
