@@ -277,6 +277,20 @@ async fn who_drains_without_a_broker_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_not_there_yet_is_waited_for_and_read_whole() {
+    let broker = broker(&[("a", 1)]);
+    let mut source = open(&*source(&broker, &[("topic", "a,b")]), &Positions::new()).await;
+    let SourceEvent::Partitions(names) = next(&mut *source).await else { panic!("partitions come first") };
+    assert_eq!(names, ["a/0"]);
+    broker.create_topic("b", 2).unwrap();
+    send_numbers(&broker, "b", 2, 0..10).await;
+    // `latest` is about what was there before the source; all of this topic came after it.
+    let SourceEvent::Partitions(names) = next(&mut *source).await else { panic!("new partitions are said") };
+    assert_eq!(names, ["a/0", "b/0", "b/1"]);
+    assert_eq!(rest(&mut *source).await, numbers(0..10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_group_and_the_lag_are_told() {
     let broker = broker(&[("a", 1)]);
     send_numbers(&broker, "a", 1, 0..10).await;
