@@ -5,6 +5,7 @@
 //! transaction once the checkpoint exists (see [`commit`]).
 
 pub mod embedded;
+pub mod publish;
 
 mod client;
 mod commit;

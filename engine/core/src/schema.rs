@@ -84,7 +84,8 @@ impl StreamSchema {
     /// When the columns do not fit the schema.
     pub fn batch(&self, mut visible: Vec<ArrayRef>, event_time: ArrayRef) -> Result<RecordBatch, OperatorError> {
         visible.push(event_time);
-        RecordBatch::try_new(self.schema.clone(), visible).map_err(|source| OperatorError::arrow("build a batch", source))
+        RecordBatch::try_new(self.schema.clone(), visible)
+            .map_err(|source| OperatorError::arrow("build a batch", source))
     }
 
     /// The batch without its hidden columns, as a reader outside the engine sees it.

@@ -44,6 +44,11 @@ impl WatermarkMerge {
         WatermarkMerge { inputs: vec![Watermark::START; inputs], merged: Watermark::START }
     }
 
+    /// A merge that goes on from a checkpoint: its inputs have said nothing, and it does not go back behind `time`.
+    pub fn restored(inputs: usize, time: EventTime) -> Self {
+        WatermarkMerge { merged: Watermark::at(time), ..Self::new(inputs) }
+    }
+
     /// Takes what input number `input` says, and gives the new merged watermark if it changed.
     pub fn update(&mut self, input: usize, watermark: Watermark) -> Option<Watermark> {
         let known = self.inputs.get_mut(input)?;

@@ -22,7 +22,8 @@ impl Graph {
             if let Partitioning::Hash(columns) = &edge.partitioning {
                 let schema = self.nodes[edge.from].schema.full();
                 let names: Vec<_> = columns.iter().map(|index| schema.field(*index).name().as_str()).collect();
-                let by = if names.is_empty() { "one instance".to_owned() } else { format!("hash({})", names.join(", ")) };
+                let by =
+                    if names.is_empty() { "one instance".to_owned() } else { format!("hash({})", names.join(", ")) };
                 let _ = writeln!(text, "{:indent$}exchange by {by}", "", indent = (depth + 1) * 2);
                 self.explain_node(edge.from, depth + 2, text);
             } else {

@@ -50,7 +50,7 @@ pub enum Partitioning {
 }
 
 /// A graph that cannot run, which is a mistake of whoever built it.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum GraphError {
     /// An edge names a node that is not there, or goes backwards.
     #[error("edge {from} → {to} does not go to a later node")]

@@ -86,6 +86,12 @@ impl NodeState {
         overlapping.flat_map(|i| &self.instances[i].chunks).collect()
     }
 
+    /// The chunks that instance `index` of `count` has to read where rows have no key (a sink's): each is dealt to one.
+    pub fn chunks_dealt(&self, index: usize, count: usize) -> Vec<&ChunkRef> {
+        let dealt = self.instances.iter().enumerate().filter(|(i, _)| i % count.max(1) == index);
+        dealt.flat_map(|(_, instance)| &instance.chunks).collect()
+    }
+
     /// The watermark to go on from: the least of all instances, so that none is ahead of its state.
     pub fn watermark(&self) -> Option<EventTime> {
         let known = self.instances.iter().map(|instance| instance.watermark);

@@ -216,11 +216,8 @@ impl CheckpointStore {
 
     async fn read_chunk(&self, job: &str, chunk: &ChunkRef) -> Result<RestoredChunk, StoreError> {
         let bytes = self.get(&self.job_path(job, &chunk.path)).await?;
-        let rows = decode(bytes).map_err(|source| StoreError::Chunk {
-            path: chunk.path.clone(),
-            step: "read it",
-            source,
-        })?;
+        let rows =
+            decode(bytes).map_err(|source| StoreError::Chunk { path: chunk.path.clone(), step: "read it", source })?;
         Ok(RestoredChunk { table: chunk.table.clone(), rows })
     }
 

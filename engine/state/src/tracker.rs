@@ -74,11 +74,8 @@ impl EpochTracker {
         self.in_flight = None;
         let mut whole = std::mem::take(&mut self.acks);
         for (instance, left) in &mut self.ended {
-            // An instance may acknowledge the barrier and end before the others have: what it left supersedes.
-            let acknowledged = whole.remove(instance);
-            let mut ack = left.hand_over();
-            ack.commit = ack.commit.or(acknowledged.and_then(|a| a.commit));
-            whole.insert(*instance, ack);
+            // An instance that acknowledged this barrier and has ended since leaves the rest to the next epoch.
+            whole.entry(*instance).or_insert_with(|| left.hand_over());
         }
         Some((epoch, whole))
     }
@@ -131,6 +128,19 @@ mod tests {
             let (_, acks) = tracker.complete().unwrap();
             assert_eq!(acks[&(1, 0)].commit, expected, "epoch {epoch}");
         }
+    }
+
+    #[test]
+    fn what_was_staged_before_and_after_a_barrier_are_both_committed() {
+        let mut tracker = EpochTracker::new(vec![(0, 0), (1, 0)]);
+        tracker.begin(1);
+        tracker.acknowledge(1, (1, 0), commit("before"));
+        tracker.end((1, 0), commit("after"));
+        tracker.end((0, 0), InstanceAck::default());
+        let (_, first) = tracker.complete().unwrap();
+        tracker.begin(2);
+        let (_, second) = tracker.complete().unwrap();
+        assert_eq!((&first[&(1, 0)].commit, &second[&(1, 0)].commit), (&Some(json!("before")), &Some(json!("after"))));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl FramePublisher {
     pub async fn publish(&self, frame: &FrameRow) -> Result<(), PublishError> {
         let payload = encode_stream(&frames::to_batch(std::slice::from_ref(frame))?)?;
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
-        let headers = Headers::new(frames::SCHEMA, &frame.device_id, &self.boot, number).encode();
+        let headers = Headers::new(frames::SCHEMA, &frame.device_id, &self.boot, number).to_pairs();
         let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
             headers.insert(Header { key, value: Some(value) })
         });

@@ -14,27 +14,27 @@ use headwater_core::{
 
 use crate::rows::LAG;
 
-pub type Make<'a> = &'a dyn Fn() -> Box<dyn Operator>;
+pub(crate) type Make<'a> = &'a dyn Fn() -> Box<dyn Operator>;
 
 /// Rows go to the first operators in turn, from there by hash to the second ones.
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// None where rows are exchanged as they come.
-    pub first: Option<Make<'a>>,
-    pub second: Make<'a>,
+    pub(crate) first: Option<Make<'a>>,
+    pub(crate) second: Make<'a>,
     /// The key columns of what is exchanged.
-    pub hash_columns: Vec<usize>,
+    pub(crate) hash_columns: Vec<usize>,
 }
 
 /// Where a crash comes, and how many instances there are before and after it.
-pub struct Schedule {
-    pub before: (usize, usize),
-    pub after: (usize, usize),
+pub(crate) struct Schedule {
+    pub(crate) before: (usize, usize),
+    pub(crate) after: (usize, usize),
     /// The number of batches in the checkpoint that the recovery goes back to.
-    pub checkpoint: usize,
+    pub(crate) checkpoint: usize,
     /// How many batches more come before the crash.
-    pub lost: usize,
+    pub(crate) lost: usize,
     /// A checkpoint after every so many batches.
-    pub checkpoint_every: usize,
+    pub(crate) checkpoint_every: usize,
 }
 
 type Stored = BTreeMap<(String, String), RecordBatch>;
@@ -51,7 +51,7 @@ struct Instances<'a> {
 
 impl Job<'_> {
     /// Everything that the job emits for `batches`, once each.
-    pub fn run(&self, batches: &[RecordBatch], schedule: &Schedule) -> Vec<RecordBatch> {
+    pub(crate) fn run(&self, batches: &[RecordBatch], schedule: &Schedule) -> Vec<RecordBatch> {
         let mut instances = Instances::new(self, schedule.before, &[]);
         let crash = (schedule.checkpoint + schedule.lost).min(batches.len());
         let mut recovery = None;

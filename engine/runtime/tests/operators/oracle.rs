@@ -11,7 +11,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// A context with `batches` as the table `name`.
-pub fn context(name: &str, batches: &[RecordBatch]) -> SessionContext {
+pub(crate) fn context(name: &str, batches: &[RecordBatch]) -> SessionContext {
     let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     let table = MemTable::try_new(batches[0].schema(), vec![batches.to_vec()]).unwrap();
     context.register_table(name, Arc::new(table)).unwrap();
@@ -19,13 +19,13 @@ pub fn context(name: &str, batches: &[RecordBatch]) -> SessionContext {
 }
 
 /// The rows that batch SQL gives.
-pub async fn query(context: &SessionContext, sql: &str) -> Vec<String> {
+pub(crate) async fn query(context: &SessionContext, sql: &str) -> Vec<String> {
     let frame = context.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     texts(&frame.collect().await.unwrap())
 }
 
 /// Asserts that operators gave what batch SQL gave, showing only what differs.
-pub fn assert_same(found: &[String], expected: &[String], what: &str) {
+pub(crate) fn assert_same(found: &[String], expected: &[String], what: &str) {
     let missing: Vec<_> = expected.iter().filter(|row| !found.contains(row)).collect();
     let extra: Vec<_> = found.iter().filter(|row| !expected.contains(row)).collect();
     assert!(
@@ -37,7 +37,7 @@ pub fn assert_same(found: &[String], expected: &[String], what: &str) {
 }
 
 /// A text a row, sorted. A window struct counts as two columns of nanoseconds.
-pub fn texts(batches: &[RecordBatch]) -> Vec<String> {
+pub(crate) fn texts(batches: &[RecordBatch]) -> Vec<String> {
     let mut rows: Vec<String> = batches.iter().flat_map(batch_texts).collect();
     rows.sort();
     rows

@@ -15,11 +15,11 @@ use headwater_plan::{
 };
 use headwater_runtime::operators::build;
 
-pub const TIME: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
+pub(crate) const TIME: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
 
 /// A window aggregate in its three phases. The window stands after the keys.
-pub struct Planned {
-    pub keys: usize,
+pub(crate) struct Planned {
+    pub(crate) keys: usize,
     single: WindowAggregateNode,
     partial_schema: StreamSchema,
     final_schema: StreamSchema,
@@ -27,7 +27,7 @@ pub struct Planned {
 
 impl Planned {
     /// Of `SELECT <keys>, <aggregates> FROM t GROUP BY <keys>`, where `t` is a table of `context`.
-    pub async fn new(context: &SessionContext, window: Window, keys: &str, aggregates: &str) -> Planned {
+    pub(crate) async fn new(context: &SessionContext, window: Window, keys: &str, aggregates: &str) -> Planned {
         let sql = match keys {
             "" => format!("SELECT {aggregates} FROM t"),
             _ => format!("SELECT {keys}, {aggregates} FROM t GROUP BY {keys}"),
@@ -63,7 +63,7 @@ impl Planned {
     }
 
     /// A new operator of this phase.
-    pub fn operator(&self, phase: Phase) -> Box<dyn Operator> {
+    pub(crate) fn operator(&self, phase: Phase) -> Box<dyn Operator> {
         let mut node = self.single.clone();
         node.phase = phase;
         let mut graph = Graph::default();
@@ -94,7 +94,7 @@ fn final_schema(node: &WindowAggregateNode) -> StreamSchema {
 }
 
 /// The window functions of `SELECT <functions> FROM w`, over rows of `input`, exchanged by `hash_columns`.
-pub async fn window_functions(
+pub(crate) async fn window_functions(
     context: &SessionContext,
     input: &StreamSchema,
     functions: &str,

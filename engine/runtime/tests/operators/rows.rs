@@ -8,10 +8,10 @@ use arrow::record_batch::RecordBatch;
 use headwater_core::StreamSchema;
 
 /// SplitMix64: the same rows on every machine for the same seed.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
@@ -30,10 +30,10 @@ impl Random {
 }
 
 /// How far a row may be behind the newest one before it.
-pub const LAG: i64 = 25;
+pub(crate) const LAG: i64 = 30;
 
 /// `id` is unique, `k` and `d` are keys, `t` repeats the event time as a number for the oracle's arithmetic.
-pub fn schema() -> StreamSchema {
+pub(crate) fn schema() -> StreamSchema {
     let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     StreamSchema::append_only(&Schema::new(vec![
         Field::new("id", DataType::Int64, false),
@@ -47,7 +47,7 @@ pub fn schema() -> StreamSchema {
 }
 
 /// Batches of different sizes; time stands still, walks on, and now and then leaps by years.
-pub fn batches(random: &mut Random, count: usize) -> Vec<RecordBatch> {
+pub(crate) fn batches(random: &mut Random, count: usize) -> Vec<RecordBatch> {
     let mut now = random.below(2_000) as i64 - 1_000;
     let mut id = 0;
     (0..count)

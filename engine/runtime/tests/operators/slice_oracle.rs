@@ -8,7 +8,7 @@ use crate::rows::{Random, batches};
 use crate::{oracle, rows};
 
 /// Two lists, as batch DataFusion refuses a query whose aggregates want their input in two orders.
-pub const AGGREGATES: [&str; 2] = [
+pub(crate) const AGGREGATES: [&str; 2] = [
     "count(*), count(v), sum(v), avg(f), min(v), max(s), min(d), stddev(f), var_pop(v), count(distinct s), \
      count(distinct v), sum(distinct v), median(v), array_agg(v ORDER BY f DESC, id), first_value(s ORDER BY t, id), \
      last_value(f ORDER BY t DESC, id), nth_value(id, 2 ORDER BY v, id), sum(v) FILTER (WHERE f > 0), \
@@ -53,7 +53,7 @@ fn schedules(random: &mut Random, batches: usize) -> Schedule {
 }
 
 /// Strips the hidden columns of what operators emitted.
-pub fn visible(output: &[arrow::record_batch::RecordBatch]) -> Vec<arrow::record_batch::RecordBatch> {
+pub(crate) fn visible(output: &[arrow::record_batch::RecordBatch]) -> Vec<arrow::record_batch::RecordBatch> {
     output.iter().map(|batch| batch.project(&(0..batch.num_columns() - 1).collect::<Vec<_>>()).unwrap()).collect()
 }
 

@@ -26,7 +26,7 @@ fn schema() -> StreamSchema {
     ]))
 }
 
-/// Windows of 10 ns, each row a little behind the newest at most.
+/// Windows of 10 ns. A row is behind the newest by as much as the watermark allows, to the nanosecond.
 fn batches(random: &mut Random, count: usize) -> Vec<RecordBatch> {
     let (mut now, mut id) = (0i64, 0i64);
     let batch = |_| {
@@ -34,7 +34,7 @@ fn batches(random: &mut Random, count: usize) -> Vec<RecordBatch> {
         let (mut ends, mut ids) = (Vec::new(), Vec::new());
         for _ in 0..rows {
             now += [0, 0, 1, 4][random.below(4) as usize];
-            ends.push((now - random.below(15) as i64).div_euclid(10) * 10 + 10);
+            ends.push((now - random.below(22) as i64).div_euclid(10) * 10 + 10);
             ids.push(id);
             id += 1;
         }

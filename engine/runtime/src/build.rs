@@ -1,0 +1,249 @@
+//! Turns a graph and a checkpoint into tasks that are ready to run: opens sources and sinks, gives operators their
+//! state back, and lays the channels.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headwater_core::{Committer, Epoch, EventTime, KeyRange, Operator, SinkContext, SourceContext};
+use headwater_plan::{Edge, Graph, NodeId, NodeKind, Partitioning};
+use headwater_state::{CheckpointStore, InstanceId, Manifest, NodeState};
+use tokio::sync::mpsc;
+
+use crate::chain::Chain;
+use crate::channel::channel;
+use crate::error::JobError;
+use crate::exchange::OutEdge;
+use crate::layout::{Layout, TaskLayout};
+use crate::operator_task::{Input, OperatorTask};
+use crate::operators::{self, SourceColumns};
+use crate::report::{Report, SourceRequest};
+use crate::source_task::{SourceTask, split_positions};
+use crate::source_time::SourceTime;
+use crate::status::{InstanceBoard, JobBoard};
+use crate::tail::{SinkTail, Tail};
+
+/// How many reports, and requests to one source, may wait.
+const CONTROL_MESSAGES: usize = 256;
+
+/// Everything that runs, and the coordinator's ends of it.
+pub(crate) struct Built {
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) requests: BTreeMap<InstanceId, mpsc::Sender<SourceRequest>>,
+    pub(crate) reports: mpsc::Receiver<Report>,
+    pub(crate) committers: BTreeMap<NodeId, Arc<dyn Committer>>,
+    pub(crate) instances: Vec<InstanceId>,
+}
+
+/// One instance of a chain.
+pub(crate) enum Task {
+    Source(Box<SourceTask>),
+    Operator(Box<OperatorTask>),
+}
+
+/// What a job is built from.
+pub(crate) struct Builder<'a> {
+    pub(crate) job: &'a str,
+    pub(crate) graph: &'a Graph,
+    pub(crate) parallelism: usize,
+    pub(crate) store: Option<&'a CheckpointStore>,
+    pub(crate) manifest: Option<&'a Manifest>,
+    pub(crate) board: &'a JobBoard,
+}
+
+type Channels = (BTreeMap<(usize, usize), Vec<OutEdge>>, BTreeMap<(usize, usize), Vec<Input>>);
+
+impl Builder<'_> {
+    pub(crate) async fn build(&self) -> Result<Built, JobError> {
+        let layout = Layout::new(self.graph, self.parallelism);
+        self.warn_of_dropped_state();
+        let (report_sender, reports) = mpsc::channel(CONTROL_MESSAGES);
+        let (mut outputs, mut inputs) = self.channels(&layout);
+        let mut requests = BTreeMap::new();
+        let mut tasks = Vec::new();
+        for (number, task) in layout.tasks.iter().enumerate() {
+            for instance in 0..task.parallelism {
+                let edges = outputs.remove(&(number, instance)).unwrap_or_default();
+                let tail = self.tail(task, instance, edges).await?;
+                let parts = Parts { task, instance, tail, reports: report_sender.clone() };
+                tasks.push(match &self.graph.nodes[task.head()].kind {
+                    NodeKind::Source(_) => {
+                        let (sender, receiver) = mpsc::channel(CONTROL_MESSAGES);
+                        requests.insert((task.head(), instance), sender);
+                        Task::Source(Box::new(self.source_task(parts, receiver).await?))
+                    }
+                    _ => {
+                        let inputs = inputs.remove(&(number, instance)).unwrap_or_default();
+                        Task::Operator(Box::new(self.operator_task(parts, inputs).await?))
+                    }
+                });
+            }
+        }
+        Ok(Built { tasks, requests, reports, committers: self.committers().await?, instances: layout.instances() })
+    }
+
+    /// What commits for each sink.
+    pub(crate) async fn committers(&self) -> Result<BTreeMap<NodeId, Arc<dyn Committer>>, JobError> {
+        let mut committers = BTreeMap::new();
+        for (id, node) in self.graph.nodes.iter().enumerate() {
+            if let NodeKind::Sink(sink) = &node.kind {
+                let committer = sink.factory.committer(self.job, id).await;
+                if let Some(committer) = committer.map_err(|error| JobError::connector(self.job, error))? {
+                    committers.insert(id, committer);
+                }
+            }
+        }
+        Ok(committers)
+    }
+
+    async fn source_task(
+        &self,
+        parts: Parts<'_>,
+        requests: mpsc::Receiver<SourceRequest>,
+    ) -> Result<SourceTask, JobError> {
+        let Parts { task, instance, tail, reports } = parts;
+        let node = task.head();
+        let NodeKind::Source(source) = &self.graph.nodes[node].kind else {
+            return Err(JobError::mistake(self.job, "a source task without a source"));
+        };
+        let restored = self.node_state(node).map(NodeState::positions).unwrap_or_default();
+        let (positions, times) = split_positions(restored);
+        let context =
+            SourceContext { job: self.job.to_owned(), subtask: instance, parallelism: task.parallelism, positions };
+        let opened = source.factory.open(context).await.map_err(|error| JobError::connector(self.job, error))?;
+        let (chain, boards) = self.chain(&task.chain[1..], task, instance).await?;
+        Ok(SourceTask {
+            node,
+            instance,
+            source: opened,
+            columns: SourceColumns::new(source, self.graph.nodes[node].schema.clone()),
+            time: SourceTime::new(source.idle_after, times),
+            chain,
+            tail,
+            board: self.board.instance(node, instance),
+            boards,
+            requests,
+            reports,
+            restored: self.node_state(node).and_then(NodeState::watermark),
+            epoch: self.epoch(),
+        })
+    }
+
+    async fn operator_task(&self, parts: Parts<'_>, inputs: Vec<Input>) -> Result<OperatorTask, JobError> {
+        let Parts { task, instance, tail, reports } = parts;
+        let (chain, boards) = self.chain(&task.chain, task, instance).await?;
+        let restored = self.node_state(task.head()).and_then(NodeState::watermark);
+        Ok(OperatorTask { instance, inputs, chain, tail, boards, reports, restored, epoch: self.epoch() })
+    }
+
+    /// The operators among `nodes`, with their state.
+    async fn chain(
+        &self,
+        nodes: &[NodeId],
+        task: &TaskLayout,
+        instance: usize,
+    ) -> Result<(Chain, Vec<(NodeId, Arc<InstanceBoard>)>), JobError> {
+        let mut operators: Vec<(NodeId, Box<dyn Operator>)> = Vec::new();
+        let mut boards = Vec::new();
+        for node in nodes.iter().filter(|node| !matches!(self.graph.nodes[**node].kind, NodeKind::Sink(_))) {
+            let mut operator =
+                operators::build(self.graph, *node).map_err(|error| JobError::operator(self.job, error))?;
+            if let (Some(state), Some(store)) = (self.node_state(*node), self.store) {
+                let chunks = store.read(self.job, &state.chunks_for(instance, task.parallelism)).await;
+                let chunks = chunks.map_err(|error| JobError::store(self.job, error))?;
+                let range = KeyRange::of(instance, task.parallelism);
+                operator.restore(chunks, range).map_err(|error| JobError::operator(self.job, error))?;
+            }
+            boards.push((*node, self.board.instance(*node, instance)));
+            operators.push((*node, operator));
+        }
+        Ok((Chain::new(operators), boards))
+    }
+
+    async fn tail(&self, task: &TaskLayout, instance: usize, edges: Vec<OutEdge>) -> Result<Tail, JobError> {
+        let node = task.last();
+        let NodeKind::Sink(sink) = &self.graph.nodes[node].kind else { return Ok(Tail::Edges(edges)) };
+        let context = SinkContext { job: self.job.to_owned(), node, subtask: instance, parallelism: task.parallelism };
+        let mut opened = sink.factory.open(context).await.map_err(|error| JobError::connector(self.job, error))?;
+        if let (Some(state), Some(store)) = (self.node_state(node), self.store) {
+            let chunks = store.read(self.job, &state.chunks_dealt(instance, task.parallelism)).await;
+            let chunks = chunks.map_err(|error| JobError::store(self.job, error))?;
+            opened.restore(chunks).await.map_err(|error| JobError::connector(self.job, error))?;
+        }
+        let strip = (!sink.factory.wants_hidden_columns()).then(|| self.graph.nodes[node].schema.clone());
+        Ok(Tail::Sink(SinkTail { node, sink: opened, strip, board: self.board.instance(node, instance) }))
+    }
+
+    /// A channel for each pair of instances that an edge joins.
+    fn channels(&self, layout: &Layout) -> Channels {
+        let mut outputs: BTreeMap<_, Vec<OutEdge>> = BTreeMap::new();
+        let mut inputs: BTreeMap<_, Vec<Input>> = BTreeMap::new();
+        for edge in &self.graph.edges {
+            let from = layout.tasks.iter().position(|task| task.last() == edge.from);
+            let (Some(from), Some(to)) = (from, layout.headed_by(edge.to)) else { continue };
+            let (senders, receivers) = (layout.tasks[from].parallelism, layout.tasks[to].parallelism);
+            for sender in 0..senders {
+                let mut channels = Vec::new();
+                for receiver in readers(edge, sender, senders, receivers) {
+                    let (send, receive) = channel();
+                    channels.push(send);
+                    inputs.entry((to, receiver)).or_default().push(Input { number: edge.input, receiver: receive });
+                }
+                let out = OutEdge::new(edge.partitioning.clone(), channels);
+                outputs.entry((from, sender)).or_default().push(out);
+            }
+        }
+        (outputs, inputs)
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.manifest.map_or(0, |manifest| manifest.epoch)
+    }
+
+    fn node_state(&self, node: NodeId) -> Option<&NodeState> {
+        let fingerprints = fingerprints(self.graph);
+        let occurrence = fingerprints[..node].iter().filter(|other| **other == fingerprints[node]).count();
+        self.manifest?.node(&fingerprints[node], occurrence)
+    }
+
+    fn warn_of_dropped_state(&self) {
+        let Some(manifest) = self.manifest else { return };
+        let fingerprints = fingerprints(self.graph);
+        for node in manifest.nodes.iter().filter(|node| !fingerprints.contains(&node.fingerprint)) {
+            let rows: usize = node.instances.iter().flat_map(|i| &i.chunks).map(|chunk| chunk.rows).sum();
+            if rows > 0 || node.instances.iter().any(|i| !i.positions.is_empty()) {
+                tracing::warn!(job = self.job, node = node.fingerprint, rows, "query changed: state dropped");
+            }
+        }
+    }
+}
+
+/// What each instance of a task is made of besides its kind.
+struct Parts<'a> {
+    task: &'a TaskLayout,
+    instance: usize,
+    tail: Tail,
+    reports: mpsc::Sender<Report>,
+}
+
+/// The instances that instance `sender` of `senders` sends to, of `receivers`.
+fn readers(edge: &Edge, sender: usize, senders: usize, receivers: usize) -> std::ops::Range<usize> {
+    if edge.partitioning == Partitioning::Forward && senders == receivers { sender..sender + 1 } else { 0..receivers }
+}
+
+/// What each node does, as text: state is given back to a node that does the same.
+pub(crate) fn fingerprints(graph: &Graph) -> Vec<String> {
+    let fingerprint = |id: NodeId| match &graph.nodes[id].kind {
+        NodeKind::Source(source) => format!("{} {}", graph.describe(id), source.factory.fingerprint()),
+        _ => {
+            let fields = graph.nodes[id].schema.full().fields().iter();
+            let columns: Vec<_> = fields.map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+            format!("{} → {}", graph.describe(id), columns.join(", "))
+        }
+    };
+    (0..graph.nodes.len()).map(fingerprint).collect()
+}
+
+/// The least time at which a source may go on, for a log line.
+pub(crate) fn restored_watermark(manifest: &Manifest) -> Option<EventTime> {
+    manifest.nodes.iter().filter_map(NodeState::watermark).min()
+}

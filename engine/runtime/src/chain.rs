@@ -1,0 +1,111 @@
+//! The operators of one task, run one after the other as plain calls.
+
+use arrow::array::Array;
+use arrow::record_batch::RecordBatch;
+use headwater_core::schema::event_times;
+use headwater_core::{Epoch, EventTime, Operator, OperatorError, Output, Snapshot, Watermark};
+use headwater_plan::NodeId;
+
+/// Operators in the order of the flow. What the last one emits is collected, and the task sends it on.
+pub(crate) struct Chain {
+    links: Vec<Link>,
+}
+
+struct Link {
+    node: NodeId,
+    operator: Box<dyn Operator>,
+    /// What the operator last promised: it may emit nothing older.
+    promised: EventTime,
+}
+
+/// What an operator emits goes straight into the rest of the chain.
+struct Rest<'a> {
+    promised: EventTime,
+    links: &'a mut [Link],
+    collected: &'a mut Vec<RecordBatch>,
+}
+
+impl Output for Rest<'_> {
+    fn emit(&mut self, batch: RecordBatch) -> Result<(), OperatorError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        debug_assert!(!older_than(&batch, self.promised), "an operator emitted rows older than its watermark");
+        match self.links.split_first_mut() {
+            Some((next, links)) => {
+                let mut rest = Rest { promised: next.promised, links, collected: self.collected };
+                next.operator.on_batch(0, batch, &mut rest)
+            }
+            None => {
+                self.collected.push(batch);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn older_than(batch: &RecordBatch, time: EventTime) -> bool {
+    event_times(batch).is_ok_and(|times| times.null_count() > 0 || times.values().iter().any(|t| *t < time.nanos()))
+}
+
+impl Chain {
+    pub(crate) fn new(operators: Vec<(NodeId, Box<dyn Operator>)>) -> Self {
+        let link = |(node, operator)| Link { node, operator, promised: EventTime::MIN };
+        Chain { links: operators.into_iter().map(link).collect() }
+    }
+
+    /// Rows on one of the head's inputs.
+    pub(crate) fn batch(
+        &mut self,
+        input: usize,
+        batch: RecordBatch,
+        collected: &mut Vec<RecordBatch>,
+    ) -> Result<(), OperatorError> {
+        match self.links.split_first_mut() {
+            Some((head, links)) => {
+                head.operator.on_batch(input, batch, &mut Rest { promised: head.promised, links, collected })
+            }
+            None => {
+                collected.push(batch);
+                Ok(())
+            }
+        }
+    }
+
+    /// The head's merged watermark; gives the one that leaves the chain.
+    pub(crate) fn watermark(
+        &mut self,
+        mut watermark: Watermark,
+        collected: &mut Vec<RecordBatch>,
+    ) -> Result<Watermark, OperatorError> {
+        let mut links = self.links.as_mut_slice();
+        while let Some((link, rest)) = links.split_first_mut() {
+            let mut out = Rest { promised: link.promised, links: &mut *rest, collected };
+            watermark = link.operator.on_watermark(watermark, &mut out)?;
+            link.promised = link.promised.max(watermark.time);
+            links = rest;
+        }
+        Ok(watermark)
+    }
+
+    /// A barrier on all of the head's inputs; gives each operator's state.
+    pub(crate) fn barrier(
+        &mut self,
+        epoch: Epoch,
+        collected: &mut Vec<RecordBatch>,
+    ) -> Result<Vec<(NodeId, Snapshot)>, OperatorError> {
+        let mut snapshots = Vec::with_capacity(self.links.len());
+        let mut links = self.links.as_mut_slice();
+        while let Some((link, rest)) = links.split_first_mut() {
+            let mut out = Rest { promised: link.promised, links: &mut *rest, collected };
+            snapshots.push((link.node, link.operator.on_barrier(epoch, &mut out)?));
+            links = rest;
+        }
+        Ok(snapshots)
+    }
+
+    /// (node, late rows, bytes of state) of each operator.
+    pub(crate) fn measures(&self) -> impl Iterator<Item = (NodeId, u64, usize)> + '_ {
+        self.links.iter().map(|link| (link.node, link.operator.late_rows(), link.operator.state_bytes()))
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a job ended before its time.
+
+use std::sync::Arc;
+
+use headwater_core::{ConnectorError, OperatorError};
+use headwater_plan::GraphError;
+use headwater_state::StoreError;
+
+/// A job that could not go on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JobError {
+    /// The graph cannot run.
+    #[error("job {job} cannot run")]
+    Graph {
+        /// The job.
+        job: String,
+        /// Why.
+        source: GraphError,
+    },
+    /// A source or a sink failed.
+    #[error("job {job}: a source or sink failed")]
+    Connector {
+        /// The job.
+        job: String,
+        /// Which, and why.
+        source: Arc<ConnectorError>,
+    },
+    /// An operator failed.
+    #[error("job {job}: an operator failed")]
+    Operator {
+        /// The job.
+        job: String,
+        /// Why.
+        source: Arc<OperatorError>,
+    },
+    /// A checkpoint could not be written or read.
+    #[error("job {job}: a checkpoint failed")]
+    Store {
+        /// The job.
+        job: String,
+        /// Why.
+        source: Arc<StoreError>,
+    },
+    /// A mistake of ours.
+    #[error("job {job}: {what}")]
+    Mistake {
+        /// The job.
+        job: String,
+        /// What should never have happened.
+        what: String,
+    },
+}
+
+impl JobError {
+    pub(crate) fn connector(job: &str, error: ConnectorError) -> Self {
+        JobError::Connector { job: job.to_owned(), source: Arc::new(error) }
+    }
+
+    pub(crate) fn operator(job: &str, error: OperatorError) -> Self {
+        JobError::Operator { job: job.to_owned(), source: Arc::new(error) }
+    }
+
+    pub(crate) fn store(job: &str, error: StoreError) -> Self {
+        JobError::Store { job: job.to_owned(), source: Arc::new(error) }
+    }
+
+    pub(crate) fn mistake(job: &str, what: impl Into<String>) -> Self {
+        JobError::Mistake { job: job.to_owned(), what: what.into() }
+    }
+
+    /// Whether going on from the last checkpoint may help.
+    pub fn retryable(&self) -> bool {
+        match self {
+            JobError::Connector { source, .. } => source.retryable,
+            JobError::Store { source, .. } => matches!(**source, StoreError::Store { .. }),
+            JobError::Graph { .. } | JobError::Operator { .. } | JobError::Mistake { .. } => false,
+        }
+    }
+}
+
+/// An error and its causes on one line, for a status or a log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,174 @@
+//! A task that reads from other tasks: receives, runs its chain to the end, sends.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use arrow::record_batch::RecordBatch;
+use headwater_core::{Barrier, Epoch, EventTime, Message, Watermark, WatermarkMerge};
+use headwater_plan::NodeId;
+use tokio::sync::mpsc;
+
+use crate::alignment::Alignment;
+use crate::chain::Chain;
+use crate::channel::Receiver;
+use crate::report::{Report, acknowledge};
+use crate::status::InstanceBoard;
+use crate::tail::{Tail, TaskError};
+
+/// One channel into the task, and which of the head's inputs it is.
+pub(crate) struct Input {
+    pub(crate) number: usize,
+    pub(crate) receiver: Receiver,
+}
+
+/// One instance of a chain of operators.
+pub(crate) struct OperatorTask {
+    pub(crate) instance: usize,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) chain: Chain,
+    pub(crate) tail: Tail,
+    pub(crate) boards: Vec<(NodeId, Arc<InstanceBoard>)>,
+    pub(crate) reports: mpsc::Sender<Report>,
+    /// The watermark of the checkpoint that the state is of.
+    pub(crate) restored: Option<EventTime>,
+    /// The epoch of that checkpoint.
+    pub(crate) epoch: Epoch,
+}
+
+/// What is left of a task while it runs.
+struct Running {
+    task: OperatorTask,
+    merge: WatermarkMerge,
+    alignment: Alignment,
+    collected: Vec<RecordBatch>,
+    next_input: usize,
+}
+
+impl OperatorTask {
+    /// Runs until every input has ended or a barrier says stop.
+    pub(crate) async fn run(self) -> Result<(), TaskError> {
+        let merge = WatermarkMerge::new(self.inputs.len());
+        let alignment = Alignment::new(self.inputs.len());
+        let mut running = Running { task: self, merge, alignment, collected: Vec::new(), next_input: 0 };
+        if let Some(time) = running.task.restored {
+            running.merge = WatermarkMerge::restored(running.task.inputs.len(), time);
+            running.watermark(Watermark::at(time)).await?;
+        }
+        while let Some((input, message)) = running.receive().await? {
+            if running.take(input, message).await? {
+                return Ok(());
+            }
+        }
+        running.end().await
+    }
+}
+
+impl Running {
+    /// The next message of an input that is not waiting for a barrier; `None` when all have ended.
+    async fn receive(&mut self) -> Result<Option<(usize, Message)>, TaskError> {
+        if self.alignment.all_ended() {
+            return Ok(None);
+        }
+        match poll_fn(|context| self.poll_inputs(context)).await {
+            (input, Some(message)) => Ok(Some((input, message))),
+            (_, None) => Err(TaskError::Cancelled),
+        }
+    }
+
+    /// Asks the inputs in turn, beginning after the one that was served last.
+    fn poll_inputs(&mut self, context: &mut Context<'_>) -> Poll<(usize, Option<Message>)> {
+        let count = self.task.inputs.len();
+        for step in 0..count {
+            let index = (self.next_input + step) % count;
+            if !self.alignment.is_open(index) {
+                continue;
+            }
+            let receiver = Pin::new(&mut self.task.inputs[index].receiver);
+            if let Poll::Ready(message) = receiver.poll_receive(context) {
+                self.next_input = (index + 1) % count;
+                return Poll::Ready((index, message));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Takes one message. True when it was the barrier that stops the job.
+    async fn take(&mut self, input: usize, message: Message) -> Result<bool, TaskError> {
+        let barrier = match message {
+            Message::Batch(batch) => {
+                self.task.chain.batch(self.task.inputs[input].number, batch, &mut self.collected)?;
+                self.task.tail.send(&mut self.collected).await?;
+                None
+            }
+            Message::Watermark(watermark) => {
+                if let Some(merged) = self.merge.update(input, watermark) {
+                    self.watermark(merged).await?;
+                }
+                None
+            }
+            Message::Barrier(barrier) => self.alignment.reach(input, barrier),
+            Message::End => {
+                // An ended input holds no one back; while others go on it is idle rather than at the end of time.
+                let time = self.merge.current().time;
+                let merged = self.merge.update(input, Watermark::idle_at(time));
+                let barrier = self.alignment.end(input);
+                if let Some(merged) = merged.filter(|_| !self.alignment.all_ended()) {
+                    self.watermark(merged).await?;
+                }
+                barrier
+            }
+        };
+        match barrier {
+            Some(barrier) => self.barrier(barrier).await.map(|()| barrier.stop),
+            None => Ok(false),
+        }
+    }
+
+    async fn watermark(&mut self, watermark: Watermark) -> Result<(), TaskError> {
+        let leaving = self.task.chain.watermark(watermark, &mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await?;
+        self.measure();
+        self.task.tail.watermark(leaving).await
+    }
+
+    async fn barrier(&mut self, barrier: Barrier) -> Result<(), TaskError> {
+        let snapshots = self.task.chain.barrier(barrier.epoch, &mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await?;
+        let staged = self.task.tail.barrier(barrier).await?;
+        self.task.epoch = barrier.epoch;
+        self.measure();
+        let acks = acknowledge(self.task.instance, self.merge.current().time, snapshots, staged);
+        self.report(Report::Acknowledged { epoch: barrier.epoch, acks }).await
+    }
+
+    async fn end(mut self) -> Result<(), TaskError> {
+        self.watermark(Watermark::END).await?;
+        let epoch = self.task.epoch + 1;
+        let snapshots = self.task.chain.barrier(epoch, &mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await?;
+        let staged = self.task.tail.end(epoch).await?;
+        let acks = acknowledge(self.task.instance, EventTime::MAX, snapshots, staged);
+        self.report(Report::Ended { acks }).await
+    }
+
+    async fn report(&mut self, report: Report) -> Result<(), TaskError> {
+        self.task.reports.send(report).await.map_err(|_| TaskError::Cancelled)
+    }
+
+    fn measure(&self) {
+        publish_measures(&self.task.chain, &self.task.boards);
+    }
+}
+
+/// Writes the chain's own counts to the board.
+pub(crate) fn publish_measures(chain: &Chain, boards: &[(NodeId, Arc<InstanceBoard>)]) {
+    for (node, late_rows, state_bytes) in chain.measures() {
+        if let Some((_, board)) = boards.iter().find(|(known, _)| *known == node) {
+            board.late_rows.store(late_rows, Ordering::Relaxed);
+            board.state_bytes.store(state_bytes, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A task that reads a table: rows by partition, their event times and watermarks, and barriers when asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use headwater_core::{Barrier, Epoch, EventTime, Positions, Snapshot, Source, SourceEvent, Staged, Watermark};
+use headwater_plan::NodeId;
+use headwater_state::{InstanceAck, InstanceId};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use crate::chain::Chain;
+use crate::operator_task::publish_measures;
+use crate::operators::SourceColumns;
+use crate::report::{Report, SourceRequest, acknowledge};
+use crate::source_time::SourceTime;
+use crate::status::InstanceBoard;
+use crate::tail::{Tail, TaskError};
+
+/// How often a silent source looks at the clock.
+const TICK: Duration = Duration::from_millis(500);
+/// Rows that go through the chain in one piece.
+const BATCH_ROWS: usize = 8 * 1024;
+
+/// One instance of a source and the operators chained onto it.
+pub(crate) struct SourceTask {
+    pub(crate) node: NodeId,
+    pub(crate) instance: usize,
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) columns: SourceColumns,
+    pub(crate) time: SourceTime,
+    pub(crate) chain: Chain,
+    pub(crate) tail: Tail,
+    pub(crate) board: Arc<InstanceBoard>,
+    pub(crate) boards: Vec<(NodeId, Arc<InstanceBoard>)>,
+    pub(crate) requests: mpsc::Receiver<SourceRequest>,
+    pub(crate) reports: mpsc::Sender<Report>,
+    /// The watermark of the checkpoint that the chained operators' state is of.
+    pub(crate) restored: Option<EventTime>,
+    /// The epoch of that checkpoint.
+    pub(crate) epoch: Epoch,
+}
+
+/// What the task does with its source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Reading,
+    /// Told to stop: the next end is where it stands, not the end of the table.
+    Draining,
+    /// Has read what there was, and waits for the last barrier.
+    Drained,
+}
+
+struct Running {
+    task: SourceTask,
+    started: Instant,
+    mode: Mode,
+    watermark: EventTime,
+    collected: Vec<RecordBatch>,
+}
+
+impl SourceTask {
+    /// Runs until the source ends or a barrier says stop.
+    pub(crate) async fn run(self) -> Result<(), TaskError> {
+        let watermark = EventTime::MIN;
+        let mut running =
+            Running { task: self, started: Instant::now(), mode: Mode::Reading, watermark, collected: Vec::new() };
+        if let Some(time) = running.task.restored {
+            running.send_watermark(Watermark::at(time)).await?;
+        }
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while running.step(&mut ticks).await? {}
+        Ok(())
+    }
+}
+
+impl Running {
+    /// One event. False when the task is done.
+    async fn step(&mut self, ticks: &mut Interval) -> Result<bool, TaskError> {
+        let reading = self.mode != Mode::Drained;
+        tokio::select! {
+            biased;
+            request = self.task.requests.recv() => match request {
+                Some(request) => self.answer(request).await,
+                None => Err(TaskError::Cancelled),
+            },
+            event = self.task.source.next(), if reading => self.take(event?).await,
+            _ = ticks.tick(), if reading => {
+                self.advance().await?;
+                self.measure();
+                Ok(true)
+            }
+        }
+    }
+
+    async fn answer(&mut self, request: SourceRequest) -> Result<bool, TaskError> {
+        match request {
+            SourceRequest::Barrier(barrier) => {
+                self.barrier(barrier).await?;
+                Ok(!barrier.stop)
+            }
+            SourceRequest::Drain => {
+                self.task.source.drain().await?;
+                self.mode = Mode::Draining;
+                Ok(true)
+            }
+            SourceRequest::Committed(positions) => {
+                let (positions, _) = split_positions(positions);
+                self.task.source.committed(&positions).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn take(&mut self, event: SourceEvent) -> Result<bool, TaskError> {
+        match event {
+            SourceEvent::Partitions(names) => {
+                self.task.time.assign(names, self.started.elapsed());
+                self.advance().await?;
+            }
+            SourceEvent::Batch { partition, batch } => {
+                let mut watermark = None;
+                for piece in pieces(&batch) {
+                    watermark = self.rows(piece).await?.max(watermark);
+                }
+                self.task.time.observe(partition, watermark, self.started.elapsed());
+                self.advance().await?;
+            }
+            SourceEvent::End if self.mode == Mode::Draining => {
+                self.mode = Mode::Drained;
+                self.report(Report::Drained).await?;
+            }
+            SourceEvent::End => {
+                self.end().await?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends a piece of a batch through the chain; gives the watermark that its rows allow.
+    async fn rows(&mut self, batch: RecordBatch) -> Result<Option<EventTime>, TaskError> {
+        let rows = self.task.columns.apply(&batch)?;
+        self.task.board.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        self.task.board.dropped_rows.fetch_add(rows.dropped_rows, Ordering::Relaxed);
+        self.task.chain.batch(0, rows.batch, &mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await?;
+        Ok(rows.watermark)
+    }
+
+    async fn advance(&mut self) -> Result<(), TaskError> {
+        match self.task.time.advance(self.started.elapsed()) {
+            Some(watermark) => self.send_watermark(watermark).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send_watermark(&mut self, watermark: Watermark) -> Result<(), TaskError> {
+        let watermark = Watermark { time: watermark.time.max(self.watermark), ..watermark };
+        self.watermark = watermark.time;
+        self.task.board.watermark.store(watermark.time.nanos(), Ordering::Relaxed);
+        self.task.board.idle.store(watermark.idle, Ordering::Relaxed);
+        let leaving = self.task.chain.watermark(watermark, &mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await?;
+        self.measure();
+        self.task.tail.watermark(leaving).await
+    }
+
+    async fn barrier(&mut self, barrier: Barrier) -> Result<(), TaskError> {
+        let snapshots = self.task.chain.barrier(barrier.epoch, &mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await?;
+        let staged = self.task.tail.barrier(barrier).await?;
+        self.task.epoch = barrier.epoch;
+        let acks = self.acks(self.watermark, snapshots, staged);
+        self.report(Report::Acknowledged { epoch: barrier.epoch, acks }).await
+    }
+
+    /// The source is at its end: every window closes.
+    async fn end(&mut self) -> Result<(), TaskError> {
+        self.measure();
+        self.send_watermark(Watermark::END).await?;
+        let epoch = self.task.epoch + 1;
+        let snapshots = self.task.chain.barrier(epoch, &mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await?;
+        let staged = self.task.tail.end(epoch).await?;
+        let acks = self.acks(EventTime::MAX, snapshots, staged);
+        self.report(Report::Ended { acks }).await
+    }
+
+    fn acks(
+        &self,
+        watermark: EventTime,
+        snapshots: Vec<(NodeId, Snapshot)>,
+        staged: Option<(NodeId, Staged)>,
+    ) -> Vec<(InstanceId, InstanceAck)> {
+        let mut acks = acknowledge(self.task.instance, watermark, snapshots, staged);
+        let positions = join_positions(self.task.source.positions(), &self.task.time);
+        let nanos = (watermark != EventTime::MIN).then(|| watermark.nanos());
+        let ack = InstanceAck { watermark: nanos, positions, ..InstanceAck::default() };
+        acks.push(((self.task.node, self.task.instance), ack));
+        acks
+    }
+
+    async fn report(&mut self, report: Report) -> Result<(), TaskError> {
+        self.task.reports.send(report).await.map_err(|_| TaskError::Cancelled)
+    }
+
+    fn measure(&self) {
+        let board = &self.task.board;
+        board.bad_records.store(self.task.source.bad_records(), Ordering::Relaxed);
+        board.lag_rows.store(self.task.source.lag_rows().unwrap_or(u64::MAX), Ordering::Relaxed);
+        publish_measures(&self.task.chain, &self.task.boards);
+    }
+}
+
+/// A batch in pieces small enough to go through the chain while they are in the cache.
+fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> + '_ {
+    let rows = batch.num_rows();
+    (0..rows).step_by(BATCH_ROWS).map(move |start| batch.slice(start, BATCH_ROWS.min(rows - start)))
+}
+
+/// Puts each partition's time beside its position: `{"at": …, "time": nanoseconds}`.
+fn join_positions(positions: Positions, time: &SourceTime) -> Positions {
+    let mut joined: Positions = positions.into_iter().map(|(name, at)| (name, json!({ "at": at }))).collect();
+    for (name, time) in time.times().filter(|(_, time)| *time != EventTime::MIN) {
+        if let Some(Value::Object(position)) = joined.get_mut(name) {
+            position.insert("time".to_owned(), json!(time.nanos()));
+        }
+    }
+    joined
+}
+
+/// The inverse of [`join_positions`]: the source's own positions, and the partitions' times.
+pub(crate) fn split_positions(joined: Positions) -> (Positions, BTreeMap<String, EventTime>) {
+    let mut positions = Positions::new();
+    let mut times = BTreeMap::new();
+    for (name, mut value) in joined {
+        if let Some(time) = value.get("time").and_then(Value::as_i64) {
+            times.insert(name.clone(), EventTime(time));
+        }
+        if let Some(at) = value.get_mut("at") {
+            positions.insert(name, at.take());
+        }
+    }
+    (positions, times)
+}
