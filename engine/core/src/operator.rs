@@ -21,8 +21,9 @@ pub trait Output {
 /// # Contract
 /// - **Order**: batches of one input come in the order in which they were sent; inputs are interleaved in any order.
 /// - **Watermarks**: `on_watermark` gets the merge of all inputs, which never goes back. The operator emits what the
-///   watermark completes and returns the watermark to send on, at most the one it got; no row that it emits afterwards
-///   may be older than what it returned.
+///   watermark completes and returns the watermark to send on, at most the one it got; no row that it makes afterwards
+///   may be older than what it returned. Rows that came late may be passed on late, and are counted where they are
+///   dropped.
 /// - **Barriers**: `on_barrier` is called once all inputs have reached the barrier. Rows that must not wait for the
 ///   next epoch are emitted in it, *before* the barrier goes on; what it returns is everything needed to go on from
 ///   here.
@@ -31,8 +32,6 @@ pub trait Output {
 /// - **End**: after the last input ended, `on_watermark` is called with [`Watermark::END`]; then the operator is
 ///   dropped.
 /// - **Determinism**: what is emitted depends only on what came in. Nothing depends on the wall clock.
-///
-/// The task checks the watermark clause in debug builds.
 pub trait Operator: Send {
     /// A short name for logs, metrics and explain.
     fn name(&self) -> &str;

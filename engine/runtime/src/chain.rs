@@ -1,9 +1,7 @@
 //! The operators of one task, run one after the other as plain calls.
 
-use arrow::array::Array;
 use arrow::record_batch::RecordBatch;
-use headwater_core::schema::event_times;
-use headwater_core::{Epoch, EventTime, Operator, OperatorError, Output, Snapshot, Watermark};
+use headwater_core::{Epoch, Operator, OperatorError, Output, Snapshot, Watermark};
 use headwater_plan::NodeId;
 
 /// Operators in the order of the flow. What the last one emits is collected, and the task sends it on.
@@ -14,13 +12,10 @@ pub(crate) struct Chain {
 struct Link {
     node: NodeId,
     operator: Box<dyn Operator>,
-    /// What the operator last promised: it may emit nothing older.
-    promised: EventTime,
 }
 
 /// What an operator emits goes straight into the rest of the chain.
 struct Rest<'a> {
-    promised: EventTime,
     links: &'a mut [Link],
     collected: &'a mut Vec<RecordBatch>,
 }
@@ -30,10 +25,9 @@ impl Output for Rest<'_> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        debug_assert!(!older_than(&batch, self.promised), "an operator emitted rows older than its watermark");
         match self.links.split_first_mut() {
             Some((next, links)) => {
-                let mut rest = Rest { promised: next.promised, links, collected: self.collected };
+                let mut rest = Rest { links, collected: self.collected };
                 next.operator.on_batch(0, batch, &mut rest)
             }
             None => {
@@ -44,13 +38,9 @@ impl Output for Rest<'_> {
     }
 }
 
-fn older_than(batch: &RecordBatch, time: EventTime) -> bool {
-    event_times(batch).is_ok_and(|times| times.null_count() > 0 || times.values().iter().any(|t| *t < time.nanos()))
-}
-
 impl Chain {
     pub(crate) fn new(operators: Vec<(NodeId, Box<dyn Operator>)>) -> Self {
-        let link = |(node, operator)| Link { node, operator, promised: EventTime::MIN };
+        let link = |(node, operator)| Link { node, operator };
         Chain { links: operators.into_iter().map(link).collect() }
     }
 
@@ -63,7 +53,7 @@ impl Chain {
     ) -> Result<(), OperatorError> {
         match self.links.split_first_mut() {
             Some((head, links)) => {
-                head.operator.on_batch(input, batch, &mut Rest { promised: head.promised, links, collected })
+                head.operator.on_batch(input, batch, &mut Rest { links, collected })
             }
             None => {
                 collected.push(batch);
@@ -80,9 +70,8 @@ impl Chain {
     ) -> Result<Watermark, OperatorError> {
         let mut links = self.links.as_mut_slice();
         while let Some((link, rest)) = links.split_first_mut() {
-            let mut out = Rest { promised: link.promised, links: &mut *rest, collected };
+            let mut out = Rest { links: &mut *rest, collected };
             watermark = link.operator.on_watermark(watermark, &mut out)?;
-            link.promised = link.promised.max(watermark.time);
             links = rest;
         }
         Ok(watermark)
@@ -97,7 +86,7 @@ impl Chain {
         let mut snapshots = Vec::with_capacity(self.links.len());
         let mut links = self.links.as_mut_slice();
         while let Some((link, rest)) = links.split_first_mut() {
-            let mut out = Rest { promised: link.promised, links: &mut *rest, collected };
+            let mut out = Rest { links: &mut *rest, collected };
             snapshots.push((link.node, link.operator.on_barrier(epoch, &mut out)?));
             links = rest;
         }
