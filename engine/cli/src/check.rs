@@ -61,11 +61,7 @@ pub(crate) fn check(args: CheckArgs) -> anyhow::Result<ExitCode> {
 fn summary(script: &Script) -> String {
     let outputs: Vec<&str> = script.outputs.iter().map(|output| output.table.as_str()).collect();
     let nodes = script.graph.as_ref().map_or(0, |graph| graph.nodes.len());
-    if outputs.is_empty() {
-        "it runs nothing".to_owned()
-    } else {
-        format!("{nodes} steps to {}", outputs.join(", "))
-    }
+    if outputs.is_empty() { "it runs nothing".to_owned() } else { format!("{nodes} steps to {}", outputs.join(", ")) }
 }
 
 /// The files, and those of folders, in order.

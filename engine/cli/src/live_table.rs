@@ -65,7 +65,16 @@ impl LiveTable {
         let windows = self.newest_windows().await.unwrap_or_default();
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header(["device", "camera", "people in view", "people, last 10 s", "frames/s", "skipped", "input", "state"]);
+        table.set_header([
+            "device",
+            "camera",
+            "people in view",
+            "people, last 10 s",
+            "frames/s",
+            "skipped",
+            "input",
+            "state",
+        ]);
         for device in &self.devices {
             let status = device.status();
             for camera in &status.cameras {

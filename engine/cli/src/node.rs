@@ -67,8 +67,7 @@ impl Node {
             query_memory_bytes: settings.query_memory_bytes,
         };
         let server = Server::start(server_settings, Arc::new(connectors), injector, stop).await?;
-        let file =
-            ServerFile { grpc: server.grpc_address(), http: server.http_address(), pid: std::process::id() };
+        let file = ServerFile { grpc: server.grpc_address(), http: server.http_address(), pid: std::process::id() };
         let published = file.publish(&settings.data_dir)?;
         Ok(Node { server, _published: published })
     }

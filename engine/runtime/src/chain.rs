@@ -52,9 +52,7 @@ impl Chain {
         collected: &mut Vec<RecordBatch>,
     ) -> Result<(), OperatorError> {
         match self.links.split_first_mut() {
-            Some((head, links)) => {
-                head.operator.on_batch(input, batch, &mut Rest { links, collected })
-            }
+            Some((head, links)) => head.operator.on_batch(input, batch, &mut Rest { links, collected }),
             None => {
                 collected.push(batch);
                 Ok(())

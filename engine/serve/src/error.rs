@@ -82,9 +82,9 @@ impl QueryError {
     pub fn hint(&self) -> Option<String> {
         match self {
             QueryError::Statements { .. } => Some("send one statement at a time".to_owned()),
-            QueryError::ReadOnly { .. } => {
-                Some("use SELECT, SHOW, DESCRIBE or EXPLAIN; what changes tables is a file in the queries folder".to_owned())
-            }
+            QueryError::ReadOnly { .. } => Some(
+                "use SELECT, SHOW, DESCRIBE or EXPLAIN; what changes tables is a file in the queries folder".to_owned(),
+            ),
             QueryError::Plan { hint, .. } | QueryError::NoView { hint, .. } | QueryError::NoQuery { hint, .. } => {
                 hint.clone()
             }

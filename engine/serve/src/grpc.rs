@@ -94,10 +94,7 @@ impl GrpcService for Adapter {
         Ok(Response::new(v1::ListQueriesResponse { queries }))
     }
 
-    async fn get_query(
-        &self,
-        request: Request<v1::GetQueryRequest>,
-    ) -> Result<Response<v1::GetQueryResponse>, Status> {
+    async fn get_query(&self, request: Request<v1::GetQueryRequest>) -> Result<Response<v1::GetQueryResponse>, Status> {
         let report = self.service.job_report(&request.get_ref().name).map_err(|error| status(&error))?;
         Ok(Response::new(queries::details(&report)))
     }

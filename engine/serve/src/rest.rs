@@ -23,10 +23,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::get;
-use axum::Router;
 use headwater_core::error::BoxError;
 use headwater_proto::batch::frames::FrameRow;
 use tokio::net::TcpListener;

@@ -167,8 +167,8 @@ impl Server {
                 restart: RestartPolicy::default(),
             };
             let started = Job::start(&planned.name, graph, job_settings, Some(checkpoints.clone())).await;
-            let job = started
-                .map_err(|source| ServeError::Job { query: planned.name.clone(), source: Box::new(source) })?;
+            let job =
+                started.map_err(|source| ServeError::Job { query: planned.name.clone(), source: Box::new(source) })?;
             let job = Arc::new(job);
             self.service.add_job(Arc::clone(&job));
             self.watching.spawn(watch(job));

@@ -76,9 +76,9 @@ impl FramePublisher {
         let payload = encode_stream(&frames::to_batch(std::slice::from_ref(frame))?)?;
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         let headers = Headers::new(frames::SCHEMA, &frame.device_id, &self.boot, number).to_pairs();
-        let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-            headers.insert(Header { key, value: Some(value) })
-        });
+        let headers = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
         let record = FutureRecord::to(EDGE_DATA).key(frame.device_id.as_bytes()).payload(&payload).headers(headers);
         match self.producer.send(record, DELIVERY_MAX).await {
             Ok(_) => Ok(()),

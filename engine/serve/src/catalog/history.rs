@@ -122,7 +122,8 @@ impl HistoryTable {
         };
         let fields: Vec<_> = folders.split('/').map_while(|folder| folder.split_once('=')).map(field).collect();
         if fields.len() < folders.split('/').filter(|folder| folder.contains('=')).count() {
-            let message = format!("{file}: a folder without a column stands above one with a column, name both 'column=value'");
+            let message =
+                format!("{file}: a folder without a column stands above one with a column, name both 'column=value'");
             return Err(DataFusionError::Plan(message));
         }
         Ok(fields)

@@ -27,7 +27,10 @@ pub(super) struct Part {
 
 /// The columns in their order.
 pub(super) fn columns(schema: &Schema) -> Vec<Column> {
-    let column = |field: &arrow::datatypes::FieldRef| Column { name: field.name().clone(), r#type: field.data_type().to_string() };
+    let column = |field: &arrow::datatypes::FieldRef| Column {
+        name: field.name().clone(),
+        r#type: field.data_type().to_string(),
+    };
     schema.fields().iter().map(column).collect()
 }
 
@@ -128,7 +131,9 @@ mod tests {
                     Some(Kind::StringValue(text)) => text.clone(),
                     other => panic!("{other:?}"),
                 }));
-                for batch in if part.arrow_ipc.is_empty() { Vec::new() } else { decode_stream(&part.arrow_ipc).unwrap() } {
+                for batch in
+                    if part.arrow_ipc.is_empty() { Vec::new() } else { decode_stream(&part.arrow_ipc).unwrap() }
+                {
                     let column = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
                     texts.extend(column.iter().map(|text| text.unwrap().to_owned()));
                 }

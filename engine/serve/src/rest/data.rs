@@ -72,7 +72,8 @@ pub(super) async fn inject(
     body: Result<Json<InjectedFrame>, JsonRejection>,
 ) -> Result<impl IntoResponse, Failure> {
     let Json(body) = body.map_err(|rejection| {
-        let example = r#"{"device_id": "desk", "persons_detected": 2, "timestamp": "2026-11-23T04:00:00", "camera_id": "c0"}"#;
+        let example =
+            r#"{"device_id": "desk", "persons_detected": 2, "timestamp": "2026-11-23T04:00:00", "camera_id": "c0"}"#;
         Failure::new(rejection.status(), rejection.body_text()).with_hint(format!("send {example}"))
     })?;
     let frame = frame(body, now())?;
@@ -147,7 +148,8 @@ mod tests {
 
     #[test]
     fn times_are_texts_with_or_without_zone_or_milliseconds_or_now() {
-        let ts = |timestamp: &str| row(&format!(r#"{{"device_id": "a", "persons_detected": 1{timestamp}}}"#)).unwrap().ts;
+        let ts =
+            |timestamp: &str| row(&format!(r#"{{"device_id": "a", "persons_detected": 1{timestamp}}}"#)).unwrap().ts;
         assert_eq!(ts(""), 5);
         assert_eq!(ts(r#", "timestamp": null"#), 5);
         assert_eq!(ts(r#", "timestamp": 1500"#), 1500);

@@ -45,7 +45,11 @@ pub(super) async fn read(folder: &Path) -> Result<Vec<QueryFile>, ServeError> {
         }
     }
     paths.sort();
-    let own = QueryFile { name: SYSTEM.to_owned(), shown: "the server's own queries".to_owned(), text: SYSTEM_SQL.to_owned() };
+    let own = QueryFile {
+        name: SYSTEM.to_owned(),
+        shown: "the server's own queries".to_owned(),
+        text: SYSTEM_SQL.to_owned(),
+    };
     let mut files = vec![own];
     for path in paths {
         let text = tokio::fs::read_to_string(&path)
@@ -72,9 +76,8 @@ pub(super) async fn plan(
             let script = headwater_sql::plan(&file.text, connectors.as_ref(), &settings);
             (script.map_err(|diagnostic| diagnostic.render(&file.shown, &file.text)), file)
         });
-        let (script, file) = planning
-            .await
-            .map_err(|source| ServeError::Server { service: "planning", source: Box::new(source) })?;
+        let (script, file) =
+            planning.await.map_err(|source| ServeError::Server { service: "planning", source: Box::new(source) })?;
         let script = script.map_err(|rendered| ServeError::Query { rendered: rendered.trim_end().to_owned() })?;
         let next = PlannedScript { name: file.name, shown: file.shown, script };
         for earlier in &planned {
@@ -107,10 +110,7 @@ fn check_apart(earlier: &PlannedScript, next: &PlannedScript) -> Result<(), Serv
 }
 
 /// The tables of files that the scripts write or read, by name; relative paths are below `base`.
-pub(super) fn history(
-    scripts: &[PlannedScript],
-    base: &Path,
-) -> Result<Vec<(String, HistoryTable)>, ServeError> {
+pub(super) fn history(scripts: &[PlannedScript], base: &Path) -> Result<Vec<(String, HistoryTable)>, ServeError> {
     let mut tables: BTreeMap<String, (HistoryTable, &PlannedScript)> = BTreeMap::new();
     for planned in scripts {
         for (name, table) in history_of(&planned.script, base) {

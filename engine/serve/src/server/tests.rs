@@ -241,7 +241,8 @@ async fn reflection_speaks_both_versions_and_health_serves() {
     let folder = tempfile::tempdir().unwrap();
     write_queries(folder.path(), &[]);
     let running = start(folder.path()).await;
-    let channel = Channel::from_shared(format!("http://{}", running.server.grpc_address())).unwrap().connect().await.unwrap();
+    let channel =
+        Channel::from_shared(format!("http://{}", running.server.grpc_address())).unwrap().connect().await.unwrap();
 
     let symbol = "headwater.v1.QueryService".to_owned();
     let ask = v1::ServerReflectionRequest {
@@ -276,7 +277,8 @@ async fn rest_answers_in_json_whatever_is_asked() {
     let at = running.http();
     assert_eq!(request(at, "GET", "/data", None).await.json(), json!([]));
 
-    let frame = json!({"device_id": "desk", "persons_detected": 2, "timestamp": "1970-01-01T00:00:05", "camera_id": "c0"});
+    let frame =
+        json!({"device_id": "desk", "persons_detected": 2, "timestamp": "1970-01-01T00:00:05", "camera_id": "c0"});
     let answer = request(at, "POST", "/data", Some(&frame.to_string())).await;
     assert_eq!((answer.status, answer.json()["timestamp"].clone()), (202, json!("1970-01-01T00:00:05.000")));
     running.until(|status| status["cameras"].as_array().unwrap().len() == 1).await;
@@ -304,7 +306,8 @@ async fn rest_answers_in_json_whatever_is_asked() {
 
     assert_eq!(request(at, "GET", "/healthz", None).await.status, 200);
     assert_eq!(request(at, "GET", "/readyz", None).await.json(), json!({"ready": true, "waiting_for": {}}));
-    for path in ["/", "/page/page.css", "/page/page.js", "/page/chart.js", "/page/uPlot.iife.min.js", "/page/icon.svg"] {
+    for path in ["/", "/page/page.css", "/page/page.js", "/page/chart.js", "/page/uPlot.iife.min.js", "/page/icon.svg"]
+    {
         assert_eq!(request(at, "GET", path, None).await.status, 200, "{path}");
     }
     let people = request(at, "GET", "/api/people?minutes=10", None).await.json();
@@ -320,7 +323,11 @@ async fn the_metrics_say_what_the_jobs_counted() {
     for second in 0..13 {
         running.feed.frame("edge-01", "c0", second * 1000, 3);
     }
-    running.until(|status| status["queries"][1]["sinks"][0]["rows"] == json!(1) && status["queries"][1]["epoch"] != Value::Null).await;
+    running
+        .until(|status| {
+            status["queries"][1]["sinks"][0]["rows"] == json!(1) && status["queries"][1]["epoch"] != Value::Null
+        })
+        .await;
     let metrics = request(running.http(), "GET", "/metrics", None).await.body;
     for line in [
         r#"headwater_source_rows_total{query="people",source="frames"} 13"#,

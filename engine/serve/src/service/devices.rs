@@ -66,8 +66,7 @@ impl QueryService {
                 format: "heartbeats",
                 source: arrow::error::ArrowError::JsonError(error.to_string()),
             };
-            let row: HeartbeatRow =
-                serde_json::from_value(serde_json::Value::Object(row)).map_err(not_a_heartbeat)?;
+            let row: HeartbeatRow = serde_json::from_value(serde_json::Value::Object(row)).map_err(not_a_heartbeat)?;
             devices.insert(row.device_id.clone(), DeviceReport::from(row));
         }
         for latest in self.latest_frames().await? {

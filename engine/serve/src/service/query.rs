@@ -100,9 +100,8 @@ impl QueryService {
         // DataFusion has no variant of its own for an unknown table.
         let message = source.strip_backtrace();
         let table = message.split_once("table '").and_then(|(_, rest)| rest.split_once("' not found"));
-        let hint = table.and_then(|(name, _)| {
-            names_hint(name.rsplit('.').next().unwrap_or(name), "tables", &self.catalog.names())
-        });
+        let hint = table
+            .and_then(|(name, _)| names_hint(name.rsplit('.').next().unwrap_or(name), "tables", &self.catalog.names()));
         QueryError::Plan { source, hint }
     }
 }

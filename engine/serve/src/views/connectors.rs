@@ -35,7 +35,13 @@ impl Connectors for ViewConnectors {
         }
         let settings = settings(&declaration)?;
         let spec = ViewSpec { name: declaration.name, settings, views: self.views.clone() };
-        Ok(ConnectorTable { columns: None, event_time: None, idle_after: None, source: None, sink: Some(Arc::new(spec)) })
+        Ok(ConnectorTable {
+            columns: None,
+            event_time: None,
+            idle_after: None,
+            source: None,
+            sink: Some(Arc::new(spec)),
+        })
     }
 }
 

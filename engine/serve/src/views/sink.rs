@@ -34,7 +34,13 @@ impl SinkFactory for ViewSinkFactory {
 
     async fn open(&self, _context: SinkContext) -> Result<Box<dyn Sink>, ConnectorError> {
         let writer = self.view.open_writer();
-        Ok(Box::new(ViewSink { view: Arc::clone(&self.view), writer, begun: false, instance: Uuid::new_v4(), chunks: 0 }))
+        Ok(Box::new(ViewSink {
+            view: Arc::clone(&self.view),
+            writer,
+            begun: false,
+            instance: Uuid::new_v4(),
+            chunks: 0,
+        }))
     }
 
     async fn committer(&self, _job: &str, _node: usize) -> Result<Option<Arc<dyn Committer>>, ConnectorError> {
@@ -86,7 +92,8 @@ impl Sink for ViewSink {
             format!("{instance}-{chunks}")
         };
         let staged = self.view.stage(self.writer, next_id).map_err(|error| self.failed("stage rows", error))?;
-        let chunk = |chunk: super::segments::Chunk| StateChunk { table: ROWS.to_owned(), id: chunk.id, rows: chunk.rows };
+        let chunk =
+            |chunk: super::segments::Chunk| StateChunk { table: ROWS.to_owned(), id: chunk.id, rows: chunk.rows };
         Ok(Staged { chunks: staged.into_iter().map(chunk).collect(), commit: None })
     }
 

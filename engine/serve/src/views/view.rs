@@ -181,7 +181,8 @@ impl View {
         let pending = std::mem::take(&mut state.pending);
         for rows in pending {
             let passed = lt(event_times(&rows)?, &TimestampNanosecondArray::new_scalar(watermark.nanos()));
-            let split = |passed| Ok((filter_record_batch(&rows, &passed)?, filter_record_batch(&rows, &not(&passed)?)?));
+            let split =
+                |passed| Ok((filter_record_batch(&rows, &passed)?, filter_record_batch(&rows, &not(&passed)?)?));
             let (passed, waiting) =
                 passed.and_then(split).map_err(|source| OperatorError::arrow("publish rows of a view", source))?;
             self.publish(&mut state, passed)?;
