@@ -357,7 +357,7 @@ async fn a_start_that_cannot_work_says_why_and_leaves_nothing() {
 
     write_queries(folder.path(), &[("a.sql", PEOPLE), ("broken.sql", "CREATE TABLE t WITH (connector = 'edgy');\n")]);
     let broken = error(try_start(settings(folder.path())).await);
-    assert!(broken.contains("unknown connector 'edgy'") && broken.contains("broken.sql:1:"), "{broken}");
+    assert!(broken.contains("there is no connector 'edgy'") && broken.contains("broken.sql:1:"), "{broken}");
 
     write_queries(folder.path(), &[("broken.sql", PEOPLE)]);
     let twice = error(try_start(settings(folder.path())).await);
