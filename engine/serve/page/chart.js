@@ -24,6 +24,10 @@ export class PeopleChart {
     this.people = this.people.slice(0, kept).concat(people);
   }
 
+  firstSecond() {
+    return this.seconds[0];
+  }
+
   lastSecond() {
     return this.seconds.at(-1);
   }

@@ -3,6 +3,8 @@
 import { PeopleChart } from "/page/chart.js";
 
 const MINUTES = 10;
+// Charts begin with less, so that the first minute is more than a sliver.
+const MINUTES_MIN = 2;
 const EVERY_MS = 1000;
 const ANSWER_MS_MAX = 5000;
 // A camera that has sent nothing for this long is called silent.
@@ -70,10 +72,18 @@ function showCameras(status, people) {
     const card = cards.get(key);
     const points = series.get(key);
     if (points) card.chart.add(points.seconds, points.people);
-    card.chart.draw(people.now, MINUTES * 60, people.step);
     showCamera(card, item, status.now);
   }
+  const minutes = chartMinutes(people.now);
+  byId("span").textContent = `${minutes} minutes`;
+  for (const card of cards.values()) card.chart.draw(people.now, minutes * 60, people.step);
   byId("no-cameras").hidden = status.cameras.length > 0;
+}
+
+// As far back as the first frame of any camera, the same for all of them.
+function chartMinutes(now) {
+  const first = Math.min(now, ...[...cards.values()].map((card) => card.chart.firstSecond() ?? now));
+  return Math.min(MINUTES, Math.max(MINUTES_MIN, Math.ceil((now - first) / 60)));
 }
 
 function addCard(item) {

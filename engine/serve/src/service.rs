@@ -135,7 +135,14 @@ impl QueryService {
     }
 
     fn statuses(&self) -> Vec<JobStatus> {
-        self.jobs().iter().map(|job| job.status()).collect()
+        self.jobs().iter().map(|job| self.with_views(job.status())).collect()
+    }
+
+    /// A view's rows are state of the job that writes it, but kept here.
+    fn with_views(&self, mut status: JobStatus) -> JobStatus {
+        let views = status.sinks.iter().filter_map(|sink| self.catalog.views().get(&sink.table));
+        status.state_bytes += views.map(|view| view.bytes()).sum::<usize>();
+        status
     }
 }
 
