@@ -6,7 +6,7 @@ CREATE TABLE edge_frames WITH (connector = 'edge');
 CREATE TABLE silent_camera WITH (
     connector = 'filesystem',
     path = 'tables/silent_camera',
-    format = 'json',
+    format = 'parquet',
     'rolling.interval' = interval '10 seconds'
 );
 
