@@ -4,8 +4,10 @@
 //! barrier, in the checkpoint. A full file is written outside the table's folder and renamed into it once the
 //! checkpoint that names it exists: nothing half-written ever stands where a scan of the folder would find it.
 //!
-//!     <base>/staging/<job>/<node>/part-<epoch>-<subtask>-<counter>-<run>.parquet       staged
-//!     <path>/<column>=<value>/part-<epoch>-<subtask>-<counter>-<run>.parquet           visible
+//! ```text
+//! <base>/staging/<job>/<node>/part-<epoch>-<subtask>-<counter>-<run>.parquet       staged
+//! <path>/<column>=<value>/part-<epoch>-<subtask>-<counter>-<run>.parquet           visible
+//! ```
 //!
 //! A table outside the base directory has its staging folder beside it, `<path>.staging/<job>/<node>/`: a rename
 //! stays within one file system. `run` is new each time a sink is opened, so that no two lives of a job ever mean

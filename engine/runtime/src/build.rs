@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::physical_expr::PhysicalExprRef;
 use headwater_core::{Committer, Epoch, EventTime, KeyRange, Operator, SinkContext, SourceContext};
-use headwater_plan::{Edge, Graph, NodeId, NodeKind, Partitioning};
+use headwater_plan::{Edge, Graph, NodeId, NodeKind, Partitioning, Phase, WindowAggregateNode};
 use headwater_state::{CheckpointStore, InstanceId, Manifest, NodeState};
 use tokio::sync::mpsc;
 
@@ -230,17 +231,34 @@ fn readers(edge: &Edge, sender: usize, senders: usize, receivers: usize) -> std:
     if edge.partitioning == Partitioning::Forward && senders == receivers { sender..sender + 1 } else { 0..receivers }
 }
 
-/// What each node does, as text: state is given back to a node that does the same.
+/// What each node does, as text: state is given back to a node that does the same. How many instances share the work
+/// does not count: an aggregation in one phase and the last of two hold the same state.
 pub(crate) fn fingerprints(graph: &Graph) -> Vec<String> {
-    let fingerprint = |id: NodeId| match &graph.nodes[id].kind {
+    (0..graph.nodes.len()).map(|id| fingerprint(graph, id)).collect()
+}
+
+fn fingerprint(graph: &Graph, id: NodeId) -> String {
+    let fields = graph.nodes[id].schema.full().fields().iter();
+    let columns: Vec<_> = fields.map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+    let columns = columns.join(", ");
+    match &graph.nodes[id].kind {
         NodeKind::Source(source) => format!("{} {}", graph.describe(id), source.factory.fingerprint()),
-        _ => {
-            let fields = graph.nodes[id].schema.full().fields().iter();
-            let columns: Vec<_> = fields.map(|field| format!("{} {}", field.name(), field.data_type())).collect();
-            format!("{} → {}", graph.describe(id), columns.join(", "))
+        NodeKind::WindowAggregate(node) if node.phase != Phase::Partial => {
+            let names: Vec<_> = node.aggregates.iter().map(|aggregate| aggregate.function.name()).collect();
+            let keys = first_keys(graph, id, node).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("aggregate [{}] by [{keys}] over {} → {columns}", names.join(", "), node.window)
         }
-    };
-    (0..graph.nodes.len()).map(fingerprint).collect()
+        _ => format!("{} → {columns}", graph.describe(id)),
+    }
+}
+
+/// The keys as they are over the rows, which in two phases only the first one knows.
+fn first_keys<'a>(graph: &'a Graph, id: NodeId, node: &'a WindowAggregateNode) -> &'a [PhysicalExprRef] {
+    let before = graph.inputs(id).next().map(|edge| &graph.nodes[edge.from].kind);
+    match before {
+        Some(NodeKind::WindowAggregate(first)) if node.phase == Phase::Final => &first.keys,
+        _ => &node.keys,
+    }
 }
 
 /// The least time at which a source may go on, for a log line.

@@ -7,9 +7,9 @@ use arrow::json::LineDelimitedWriter;
 use datafusion::prelude::{JsonReadOptions, SessionContext};
 use serde_json::json;
 
-const FRAMES: u64 = 40_000;
+const FRAMES: u64 = 120_000;
 
-/// Frames of ten minutes as JSON lines: out of order by up to half a second, with nulls and quiet stretches.
+/// Frames of half an hour as JSON lines: out of order by up to half a second, with nulls and quiet stretches.
 pub fn frames() -> String {
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = move |bound: u64| {
@@ -27,7 +27,7 @@ pub fn frames() -> String {
         let time = arrow::array::temporal_conversions::timestamp_s_to_datetime(seconds as i64).unwrap();
         let ts = format!("{}.{millis:03}", time.format("%Y-%m-%dT%H:%M:%S"));
         // A few tracks come and go, so that sessions end.
-        let track = next(8) + 8 * (number / 700) % 96;
+        let track = next(8) + 8 * (number / 2_000) % 96;
         let frame = json!({ "ts": ts, "camera": format!("c{}", next(12)), "people": people, "track": track });
         lines += &format!("{frame}\n");
     }

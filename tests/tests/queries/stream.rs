@@ -75,7 +75,7 @@ pub async fn with_crashes(folder: &Path, frames: &Path, select: &str, parallelis
         let finished = tokio::select! {
             end = &mut ended => end.unwrap() == JobEnd::Finished,
             // Rows that came after the checkpoint are lost with the crash, and have to come again.
-            () = progressed(&job, before + 2) => false,
+            () = progressed(&job, before + 1) => false,
         };
         if finished {
             break;

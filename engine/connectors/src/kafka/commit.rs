@@ -4,9 +4,11 @@
 //! counts on it, and one whose commit was not answered may have been committed. So the messages stay in files until
 //! the transaction is known to be committed, and it also moves the offset of a consumer group of the sink's own:
 //!
-//!     group   headwater-sink-<job>-<node>, partition 0 of the topic
-//!     offset  the epoch
-//!     metadata  <epoch>:<first staged id>
+//! ```text
+//! group   headwater-sink-<job>-<node>, partition 0 of the topic
+//! offset  the epoch
+//! metadata  <epoch>:<first staged id>
+//! ```
 //!
 //! The mark stands in a file beside the staged ones too, written when the transaction's commit was answered: then a
 //! second try need not ask, and it is all there is with the embedded broker, which forgets the offsets of transactions
