@@ -18,7 +18,7 @@ use datafusion::sql::sqlparser::ast::{self, Query, Statement};
 
 use crate::catalog::{Catalog, TableColumns};
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::clean::clean;
+use crate::diagnostic::clean::{clean, missing_column};
 use crate::diagnostic::place::Place;
 use crate::functions::FUNCTIONS;
 use crate::rewrite;
@@ -41,10 +41,18 @@ impl<'a> Binder<'a> {
     pub(crate) fn query(&self, query: &Query) -> Result<LogicalPlan, Diagnostic> {
         let mut query = query.clone();
         rewrite::name_columns(&mut query);
-        self.bind(query.clone()).or_else(|error| {
+        self.bind(query.clone()).or_else(|first| {
             // `window.start` beside `tumble(…) AS window` is no SQL, but there is only one thing that it can mean.
-            let second = rewrite::expand_windows(&mut query).then(|| self.bind(query).ok()).flatten();
-            second.ok_or_else(|| clean(error, self.place))
+            let Some(aliases) = rewrite::expand_windows(&mut query) else { return Err(clean(first, self.place)) };
+            self.bind(query).map_err(|second| {
+                // If the alias was all that was wrong at first, what is wrong now is what to speak of.
+                let missing = missing_column(&first);
+                let was_alias = missing.is_some_and(|column| {
+                    let table = column.relation.as_ref().map(|relation| relation.table());
+                    aliases.iter().any(|alias| table == Some(alias.as_str()) || *alias == column.name)
+                });
+                clean(if was_alias { second } else { first }, self.place)
+            })
         })
     }
 

@@ -32,7 +32,7 @@ pub struct PlanSettings {
 
 /// The planner's stack. Deep expressions are walked by recursion here and in DataFusion; their depth is bounded by the
 /// length of a statement, and this is enough for the longest.
-const STACK_BYTES: usize = 1 << 30;
+const STACK_BYTES: usize = 256 << 20;
 
 /// Plans a query file. Pure: nothing is opened, and everything that can be found without running is found.
 ///

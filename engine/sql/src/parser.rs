@@ -3,7 +3,9 @@
 mod create;
 mod option;
 
-use datafusion::sql::sqlparser::ast::{Ident, Query, SetExpr};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SetExpr, Visit, Visitor};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -31,6 +33,26 @@ struct StatementParser<'a> {
     parser: Parser<'a>,
     /// Where the statement ends, for what is missing there.
     end: Option<Span>,
+}
+
+/// How deep the tree of an expression may be. Operators in a row are nested too, and planning takes the square of it.
+const MAX_DEPTH: usize = 500;
+
+/// Looks for an expression that is too deep.
+struct Depth(usize);
+
+impl Visitor for Depth {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 += 1;
+        if self.0 > MAX_DEPTH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 -= 1;
+        ControlFlow::Continue(())
+    }
 }
 
 type Result<T, E = Diagnostic> = std::result::Result<T, E>;
@@ -126,15 +148,22 @@ impl StatementParser<'_> {
     }
 
     /// Lets sqlparser read something.
-    fn sql<T>(&mut self, read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
+    fn sql<T: Visit>(&mut self, read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
+        let start = Span::of(self.parser.peek_token().span);
+        let too_deep = |at: Option<Span>| Diagnostic::new("this is nested too deeply").at(at);
         let read = read(&mut self.parser);
-        read.map_err(|error| match error {
+        let read = read.map_err(|error| match error {
             ParserError::RecursionLimitExceeded => {
                 let at = Span::of(self.parser.get_current_token().span);
-                Diagnostic::new("this is nested too deeply").at(at).at(self.end).hint("put its parts into views")
+                too_deep(at).at(self.end).hint("put its parts into views")
             }
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => parse_error(&text, self.end),
-        })
+        })?;
+        match read.visit(&mut Depth(0)) {
+            ControlFlow::Continue(()) => Ok(read),
+            ControlFlow::Break(()) => Err(too_deep(start)
+                .hint(format!("at most {MAX_DEPTH} operators in a row; a long OR is shorter as x IN (…)"))),
+        }
     }
 
     fn name(&mut self, what: &str) -> Result<Name> {

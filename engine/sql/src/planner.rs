@@ -1,7 +1,10 @@
 //! Statements to a script: each one changes the catalog, adds to the graph, or is answered.
 
 mod aggregate;
+mod event_time;
 mod expression;
+mod graph;
+mod insert;
 mod option;
 mod select;
 mod sink;
@@ -11,28 +14,27 @@ mod table;
 mod window;
 mod window_function;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::Query;
-use headwater_plan::{Connectors, Graph, NodeId, NodeKind, OptionValue, Options, SinkSpec, TableDeclaration};
+use headwater_plan::{Connectors, OptionValue, Options, SinkSpec, TableDeclaration};
 
 pub(crate) use stream::Stream;
 
 use crate::PlanSettings;
 use crate::binder::Binder;
-use crate::catalog::{Catalog, Declaration, Read, Table, Write};
+use crate::catalog::{Catalog, Declaration, Table, Write};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::place::Place;
 use crate::parser;
 use crate::script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, TableKind};
 use crate::statement::{CreateView, Insert, Name, OptionEntry, Statement, StatementKind};
 use crate::types::sql_name;
+use graph::GraphBuilder;
 use select::Streams;
-use sink::{Fit, PendingSink};
+use sink::PendingSink;
 
 type Result<T, E = Diagnostic> = std::result::Result<T, E>;
 
@@ -42,7 +44,7 @@ pub(crate) fn plan(text: &str, connectors: &dyn Connectors, settings: &PlanSetti
     let mut planner = Planner {
         connectors,
         catalog: Catalog::default(),
-        builder: GraphBuilder { parallelism: settings.parallelism.max(1), ..GraphBuilder::default() },
+        builder: GraphBuilder::new(settings.parallelism.max(1)),
         sinks: Vec::new(),
         outputs: Vec::new(),
         answers: Vec::new(),
@@ -72,14 +74,6 @@ struct Planner<'a> {
     answers: Vec<Answer>,
     settings: BTreeMap<String, OptionValue>,
     selects: usize,
-}
-
-/// The graph so far, and which plans are in it.
-#[derive(Clone, Default)]
-struct GraphBuilder {
-    graph: Graph,
-    parallelism: usize,
-    planned: HashMap<LogicalPlan, Stream>,
 }
 
 impl Planner<'_> {
@@ -215,71 +209,6 @@ impl Planner<'_> {
         table.sink.ok_or_else(|| Diagnostic::new(missing))
     }
 
-    fn insert(&mut self, insert: &Insert, statement: &Statement) -> Result<()> {
-        let place = statement.place();
-        let name = &insert.table;
-        let table = self.catalog.expect(&name.text).map_err(|error| error.at(name.span))?.clone();
-        let read_only = || Diagnostic::new(format!("'{}' can only be read", name.text)).at(name.span);
-        let columns: Option<SchemaRef> = match (&table.write, &table.read) {
-            (Write::Never, _) => return Err(read_only()),
-            (Write::Memory, Read::Stream(_)) => {
-                let error = Diagnostic::new(format!("'{}' is a memory table, and has its INSERT already", name.text));
-                return Err(error.at(name.span).hint("put both queries into one INSERT with UNION ALL"));
-            }
-            (Write::Memory, _) => Some(table.info.columns.clone()),
-            (Write::Sink { columns, .. }, _) => columns.clone(),
-        };
-        let mut plan = self.bind(&insert.query, place)?;
-        match &columns {
-            Some(columns) => plan = Fit { table: name, columns, named: &insert.columns, place }.apply(plan)?,
-            None => {
-                if let Some(first) = insert.columns.first() {
-                    let error = Diagnostic::new(format!("'{}' takes its columns from the query", name.text));
-                    return Err(error
-                        .at(first.span)
-                        .hint("leave the list out, and name the columns in SELECT with AS"));
-                }
-            }
-        }
-        let stream = self.stream(&plan, place)?;
-        match &table.write {
-            Write::Sink { spec, .. } => {
-                let (spec, declaration, written_at) = (spec.clone(), table.declaration.clone(), name.span);
-                let table = table.info.name;
-                let sink = PendingSink { table, declaration, written_at, spec, inputs: vec![stream] };
-                self.insert_into_sink(sink, statement);
-            }
-            _ => {
-                let schema = headwater_core::StreamSchema::append_only(&table.info.columns);
-                let stream = self.builder.conform(stream, &schema);
-                if let Some(table) = self.catalog.get_mut(&name.text) {
-                    table.read = Read::Stream(stream);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn insert_into_sink(&mut self, new: PendingSink, statement: &Statement) {
-        let name = new.table.clone();
-        for stream in &new.inputs {
-            self.outputs.push(self.output(statement, name.clone(), OutputKind::Insert, stream));
-        }
-        let visible = new.inputs.first().map(|stream| stream.schema.visible());
-        match self.sinks.iter_mut().find(|sink| sink.table == name) {
-            Some(sink) => sink.inputs.extend(new.inputs),
-            None => self.sinks.push(new),
-        }
-        // A sink without columns has the first query's from now on.
-        if let (Some(table), Some(visible)) = (self.catalog.get_mut(&name), visible)
-            && let Write::Sink { columns: columns @ None, .. } = &mut table.write
-        {
-            let nullable = visible.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-            *columns = Some(Arc::new(Schema::new(nullable.collect::<Vec<_>>())));
-            table.info.columns = visible;
-        }
-    }
-
     /// The dataflow of one statement alone.
     fn explain(&self, inner: &StatementKind, statement: &Statement) -> Result<String> {
         let mut scratch = self.clone();
@@ -317,61 +246,3 @@ impl Planner<'_> {
 
 /// More instances than this are a mistake.
 const MAX_PARALLELISM: usize = 1024;
-
-impl GraphBuilder {
-    /// The stream that a plan has already.
-    fn planned(&self, plan: &LogicalPlan) -> Option<Stream> {
-        self.planned.get(plan).cloned()
-    }
-
-    /// Lets the same plan be the same stream from now on, unless each evaluation may give something else.
-    fn remember(&mut self, plan: &LogicalPlan, stream: &Stream) {
-        let mut volatile = false;
-        let _ = plan.apply_with_subqueries(|node| {
-            volatile |= node.expressions().iter().any(|expr| expr.is_volatile() && !only_stream_functions(expr));
-            Ok(if volatile { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-        });
-        if !volatile {
-            self.planned.insert(plan.clone(), stream.clone());
-        }
-    }
-
-    /// Takes out the nodes that no sink reads.
-    fn prune(&mut self) {
-        let mut needed = vec![false; self.graph.nodes.len()];
-        for id in (0..self.graph.nodes.len()).rev() {
-            let is_sink = matches!(self.graph.nodes[id].kind, NodeKind::Sink(_));
-            needed[id] = is_sink || self.graph.outputs(id).any(|edge| needed[edge.to]);
-        }
-        let mut numbers: Vec<Option<NodeId>> = Vec::with_capacity(needed.len());
-        let mut next = 0;
-        for keep in &needed {
-            numbers.push(keep.then_some(next));
-            next += usize::from(*keep);
-        }
-        let old = std::mem::take(&mut self.graph);
-        self.graph.nodes =
-            old.nodes.into_iter().zip(&needed).filter(|(_, keep)| **keep).map(|(node, _)| node).collect();
-        for mut edge in old.edges {
-            if let (Some(from), Some(to)) = (numbers[edge.from], numbers[edge.to]) {
-                (edge.from, edge.to) = (from, to);
-                self.graph.edges.push(edge);
-            }
-        }
-    }
-}
-
-/// Whether nothing in an expression is volatile but the functions that the planner replaces.
-fn only_stream_functions(expr: &datafusion::logical_expr::Expr) -> bool {
-    use datafusion::logical_expr::{Expr, Volatility};
-    let mut only = true;
-    let _ = expr.apply(|part| {
-        if let Expr::ScalarFunction(call) = part {
-            let name = call.name();
-            let stream = name == crate::functions::ROW_TIME || crate::functions::is_window(name);
-            only &= stream || call.func.signature().volatility != Volatility::Volatile;
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    only
-}

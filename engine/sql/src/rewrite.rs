@@ -44,14 +44,16 @@ fn expression_name(expr: &Expr) -> Option<String> {
 }
 
 /// Replaces the alias of a window by the window wherever it stands beside it: in `SELECT tumble(…) AS w, w.start`, and
-/// in `OVER (PARTITION BY w …)`. Says whether there was anything to replace.
-pub(crate) fn expand_windows(query: &mut Query) -> bool {
+/// in `OVER (PARTITION BY w …)`. Gives back the aliases, if any of them was replaced.
+pub(crate) fn expand_windows(query: &mut Query) -> Option<Vec<String>> {
+    let mut aliases = Vec::new();
     let mut changed = false;
     each_select(query, |select| {
         let windows: Vec<(String, Expr)> = select.projection.iter().filter_map(named_window).collect();
         changed |= expand_select(select, &windows);
+        aliases.extend(windows.into_iter().map(|(alias, _)| alias));
     });
-    changed
+    changed.then_some(aliases)
 }
 
 fn expand_select(select: &mut Select, windows: &[(String, Expr)]) -> bool {

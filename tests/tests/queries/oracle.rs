@@ -10,7 +10,7 @@ use serde_json::json;
 const FRAMES: u64 = 120_000;
 
 /// Frames of half an hour as JSON lines: out of order by up to half a second, with nulls and quiet stretches.
-pub fn frames() -> String {
+pub(crate) fn frames() -> String {
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = move |bound: u64| {
         // Marsaglia's xorshift, so that every run has the same rows.
@@ -35,7 +35,7 @@ pub fn frames() -> String {
 }
 
 /// The rows of a batch query over the frames, each as one text, sorted.
-pub async fn batch(frames: &Path, sql: &str) -> Vec<String> {
+pub(crate) async fn batch(frames: &Path, sql: &str) -> Vec<String> {
     let context = SessionContext::new();
     let path = frames.to_string_lossy();
     context.register_json("read", &*path, JsonReadOptions::default().file_extension(".json")).await.unwrap();
@@ -54,7 +54,7 @@ fn rows(batches: &[RecordBatch]) -> Vec<String> {
 }
 
 /// JSON lines as comparable texts: nulls left out, keys and rows in order, floating point to nine digits.
-pub fn sorted(lines: &str) -> Vec<String> {
+pub(crate) fn sorted(lines: &str) -> Vec<String> {
     let normal = |line: &str| {
         let serde_json::Value::Object(row) = serde_json::from_str(line).unwrap() else { panic!("{line}") };
         let mut cells: Vec<String> = Vec::new();

@@ -16,7 +16,7 @@ use super::oracle;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Plans a file, or fails with its message.
-pub fn plan(text: &str, path: &Path, parallelism: usize) -> Script {
+pub(crate) fn plan(text: &str, path: &Path, parallelism: usize) -> Script {
     let connectors = ConnectorSet::new(ConnectorSettings {
         base_dir: ".".into(),
         bootstrap_servers: Some("localhost:9092".into()),
@@ -53,7 +53,7 @@ fn checkpoints() -> CheckpointStore {
 }
 
 /// The answer of an uninterrupted run.
-pub async fn whole(folder: &Path, frames: &Path, select: &str, parallelism: usize) -> Vec<String> {
+pub(crate) async fn whole(folder: &Path, frames: &Path, select: &str, parallelism: usize) -> Vec<String> {
     let answer = folder.join(format!("whole-{parallelism}.json"));
     let job = start(frames, &answer, select, parallelism, &checkpoints()).await;
     assert_eq!(job.ended().await.unwrap(), JobEnd::Finished);
@@ -63,7 +63,12 @@ pub async fn whole(folder: &Path, frames: &Path, select: &str, parallelism: usiz
 
 /// The answer of a job that is ended in the middle again and again and goes on at another parallelism, and how often
 /// that was.
-pub async fn with_crashes(folder: &Path, frames: &Path, select: &str, parallelisms: &[usize]) -> (Vec<String>, usize) {
+pub(crate) async fn with_crashes(
+    folder: &Path,
+    frames: &Path,
+    select: &str,
+    parallelisms: &[usize],
+) -> (Vec<String>, usize) {
     let answer = folder.join("crashed.json");
     let store = checkpoints();
     let mut crashes = 0;

@@ -14,6 +14,20 @@ pub(crate) fn clean(error: DataFusionError, place: Place<'_>) -> Diagnostic {
     clean_inner(&error, place, None).at(place.start())
 }
 
+/// The column that an error says is missing.
+pub(crate) fn missing_column(error: &DataFusionError) -> Option<&Column> {
+    match error {
+        DataFusionError::Diagnostic(_, inner) | DataFusionError::Context(_, inner) => missing_column(inner),
+        DataFusionError::Shared(inner) => missing_column(inner),
+        DataFusionError::Collection(errors) => missing_column(errors.first()?),
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => Some(field),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn clean_inner(error: &DataFusionError, place: Place<'_>, span: Option<Span>) -> Diagnostic {
     match error {
         DataFusionError::Diagnostic(diagnostic, inner) => {

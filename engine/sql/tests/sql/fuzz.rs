@@ -91,7 +91,9 @@ fn long_and_deep_statements_end() {
     ] {
         plan_and_show(&format!("{table}{}{middle}{} FROM t;", open.repeat(count), close.repeat(count)));
     }
+    plan_and_show(&format!("{table}{}1 FROM t;", "1 + ".repeat(400)));
     plan_and_show(&format!("{table}{}1 FROM t;", "1 + ".repeat(30_000)));
+    plan_and_show(&format!("{table}1 FROM t{};", " UNION ALL SELECT 1 FROM t".repeat(300)));
     plan_and_show(&format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(2_000), ")".repeat(2_000)));
     plan_and_show(&"CREATE TABLE t (a STRUCT<".repeat(1_000));
     plan_and_show(&format!("CREATE TABLE t (a INT{}) WITH (connector = 'log', topic = 't');", "[]".repeat(5_000)));

@@ -1,0 +1,82 @@
+//! The graph while it grows: nodes for streams, one for equal plans, and none that nobody reads.
+
+use std::collections::HashMap;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use headwater_plan::{Graph, NodeId, NodeKind};
+
+use super::stream::Stream;
+use crate::functions::{ROW_TIME, is_window};
+
+/// The graph so far, and which plans are in it.
+#[derive(Clone, Default)]
+pub(super) struct GraphBuilder {
+    /// The nodes and edges.
+    pub(super) graph: Graph,
+    /// How many instances share the work of a node.
+    pub(super) parallelism: usize,
+    planned: HashMap<LogicalPlan, Stream>,
+}
+
+impl GraphBuilder {
+    /// A graph without nodes, for up to `parallelism` instances a node.
+    pub(super) fn new(parallelism: usize) -> Self {
+        GraphBuilder { parallelism, ..GraphBuilder::default() }
+    }
+
+    /// The stream that a plan has already.
+    pub(super) fn planned(&self, plan: &LogicalPlan) -> Option<Stream> {
+        self.planned.get(plan).cloned()
+    }
+
+    /// Lets the same plan be the same stream from now on, unless each evaluation may give something else.
+    pub(super) fn remember(&mut self, plan: &LogicalPlan, stream: &Stream) {
+        let mut volatile = false;
+        let _ = plan.apply_with_subqueries(|node| {
+            volatile |= node.expressions().iter().any(|expr| expr.is_volatile() && !only_stream_functions(expr));
+            Ok(if volatile { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        });
+        if !volatile {
+            self.planned.insert(plan.clone(), stream.clone());
+        }
+    }
+
+    /// Takes out the nodes that no sink reads.
+    pub(super) fn prune(&mut self) {
+        let mut needed = vec![false; self.graph.nodes.len()];
+        for id in (0..self.graph.nodes.len()).rev() {
+            let is_sink = matches!(self.graph.nodes[id].kind, NodeKind::Sink(_));
+            needed[id] = is_sink || self.graph.outputs(id).any(|edge| needed[edge.to]);
+        }
+        let mut numbers: Vec<Option<NodeId>> = Vec::with_capacity(needed.len());
+        let mut next = 0;
+        for keep in &needed {
+            numbers.push(keep.then_some(next));
+            next += usize::from(*keep);
+        }
+        let old = std::mem::take(&mut self.graph);
+        self.graph.nodes =
+            old.nodes.into_iter().zip(&needed).filter(|(_, keep)| **keep).map(|(node, _)| node).collect();
+        for mut edge in old.edges {
+            if let (Some(from), Some(to)) = (numbers[edge.from], numbers[edge.to]) {
+                (edge.from, edge.to) = (from, to);
+                self.graph.edges.push(edge);
+            }
+        }
+    }
+}
+
+/// Whether nothing in an expression is volatile but the functions that the planner replaces.
+fn only_stream_functions(expr: &Expr) -> bool {
+    let mut only = true;
+    let _ = expr.apply(|part| {
+        if let Expr::ScalarFunction(call) = part {
+            let name = call.name();
+            let stream = name == ROW_TIME || is_window(name);
+            only &= stream || call.func.signature().volatility != Volatility::Volatile;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    only
+}
