@@ -1,5 +1,7 @@
 //! The binary as a person or a script meets it: exit codes, messages, JSON against the reference of ONNX Runtime.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on has failed
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -53,7 +53,7 @@ impl LiveTable {
             let text = self.text().await;
             // Up to where the last table began, and clear from there.
             let up = if terminal && lines > 0 { format!("\x1b[{lines}A\x1b[J") } else { String::new() };
-            if write!(stdout(), "{up}{text}\n").and_then(|()| stdout().flush()).is_err() {
+            if writeln!(stdout(), "{up}{text}").and_then(|()| stdout().flush()).is_err() {
                 // Nobody reads; what is running goes on.
                 std::future::pending::<()>().await;
             }

@@ -111,6 +111,7 @@ pub(crate) struct Column {
 }
 
 /// What fills a column.
+#[allow(clippy::large_enum_variant)] // a handful a file, read once: boxing would only cost words
 #[derive(Clone, Debug)]
 pub(crate) enum ColumnContent {
     /// The record's content.
@@ -142,6 +143,7 @@ pub(crate) struct OptionEntry {
 }
 
 /// An option's value as written.
+#[allow(clippy::large_enum_variant)] // a handful a file, read once: boxing would only cost words
 #[derive(Clone, Debug)]
 pub(crate) enum OptionSyntax {
     /// `'text'`

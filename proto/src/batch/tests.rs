@@ -24,7 +24,7 @@ fn frame(number: u64) -> FrameRow {
         model: "nanodet-g".into(),
         tier: "416".into(),
         inference_ms: 31.5 + number as f32,
-        energy_mj: (number % 2 == 0).then_some(number as f32),
+        energy_mj: number.is_multiple_of(2).then_some(number as f32),
         energy_method: "cpu-model".into(),
         skipped: (number % 4) as u32,
     }
