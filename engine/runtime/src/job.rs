@@ -19,7 +19,8 @@ use crate::status::{JobBoard, JobPhase, JobStatus};
 pub struct JobSettings {
     /// How many instances a node has at most.
     pub parallelism: usize,
-    /// How often a checkpoint is taken; `None` takes one only when the job stops or ends.
+    /// How often a checkpoint is taken; `None` takes one only when the job stops or ends. Where no checkpoints are kept,
+    /// sinks are still told to commit every ten seconds.
     pub checkpoint_interval: Option<Duration>,
     /// What happens when it fails.
     pub restart: RestartPolicy,
