@@ -73,6 +73,11 @@ fn mix(hash: u64, value: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64) ^ hash.rotate_left(23).wrapping_mul(SEED)
 }
 
+/// The hash of some bytes, for maps within one process.
+pub fn hash_bytes(bytes: &[u8]) -> u64 {
+    mix_bytes(SEED, bytes)
+}
+
 fn mix_bytes(hash: u64, bytes: &[u8]) -> u64 {
     let mut hash = mix(hash, bytes.len() as u64);
     for chunk in bytes.chunks(8) {

@@ -27,6 +27,9 @@ pub trait Output {
 /// - **Barriers**: `on_barrier` is called once all inputs have reached the barrier. Rows that must not wait for the
 ///   next epoch are emitted in it, *before* the barrier goes on; what it returns is everything needed to go on from
 ///   here.
+/// - **Flushes**: `on_flush` is called now and then (once a second, say) so that changes which an operator folds do not
+///   wait for ever. Nothing but how often a result is corrected may depend on it; barriers and the end flush by
+///   themselves.
 /// - **Restore**: `restore` is called at most once and before anything else, with the chunks of every instance whose
 ///   key range overlaps this one's; rows outside `range` are to be left out.
 /// - **End**: after the last input ended, `on_watermark` is called with [`Watermark::END`]; then the operator is
@@ -42,6 +45,11 @@ pub trait Operator: Send {
     /// Learns that no row older than `watermark` follows, and says what may be sent on.
     fn on_watermark(&mut self, watermark: Watermark, _out: &mut dyn Output) -> Result<Watermark, OperatorError> {
         Ok(watermark)
+    }
+
+    /// Emits the changes that it has folded so far.
+    fn on_flush(&mut self, _out: &mut dyn Output) -> Result<(), OperatorError> {
+        Ok(())
     }
 
     /// Hands over its state as of this barrier.

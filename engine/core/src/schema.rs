@@ -36,7 +36,8 @@ impl StreamSchema {
         Self::with_hidden(visible, true)
     }
 
-    fn with_hidden(visible: &Schema, updating: bool) -> Self {
+    /// A changelog of these visible columns where `updating`, and an append-only stream otherwise.
+    pub fn with_hidden(visible: &Schema, updating: bool) -> Self {
         let mut fields: Vec<Arc<Field>> = visible.fields().iter().cloned().collect();
         let count = fields.len();
         fields.push(Arc::new(event_time_field()));
@@ -86,6 +87,25 @@ impl StreamSchema {
         visible.push(event_time);
         RecordBatch::try_new(self.schema.clone(), visible)
             .map_err(|source| OperatorError::arrow("build a batch", source))
+    }
+
+    /// A batch of changes from its visible columns, event times and weights; an append-only schema takes only rows of
+    /// weight 1, and leaves the weights out.
+    ///
+    /// # Errors
+    /// When the columns do not fit the schema.
+    pub fn changes(
+        &self,
+        mut visible: Vec<ArrayRef>,
+        event_time: ArrayRef,
+        weights: Int64Array,
+    ) -> Result<RecordBatch, OperatorError> {
+        visible.push(event_time);
+        if self.updating {
+            visible.push(Arc::new(weights));
+        }
+        RecordBatch::try_new(self.schema.clone(), visible)
+            .map_err(|source| OperatorError::arrow("build a batch of changes", source))
     }
 
     /// The batch without its hidden columns, as a reader outside the engine sees it.

@@ -1,9 +1,13 @@
 //! A graph as text: a line a node, with what it does and where it reads from.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::physical_expr::PhysicalExpr;
 
 use crate::graph::{Graph, NodeId, Partitioning};
-use crate::node::{NodeKind, Phase};
+use crate::node::{Aggregate, JoinNode, JoinTime, NodeKind, Phase, UnnestKind};
 
 impl Graph {
     /// The graph as an indented text, sinks first, each above what it reads.
@@ -47,25 +51,85 @@ impl Graph {
                 format!("map [{columns}]{filter}")
             }
             NodeKind::WindowAggregate(node) => {
-                let phase = match node.phase {
-                    Phase::Single => "",
-                    Phase::Partial => "partial ",
-                    Phase::Final => "final ",
-                };
-                let keys = list(node.keys.iter().map(ToString::to_string).collect());
-                let name = |a: &crate::node::Aggregate| {
-                    let filter = a.filter.as_ref().map(|f| format!(" filter {f}")).unwrap_or_default();
-                    format!("{}{filter}", a.function.name())
-                };
-                let aggregates = list(node.aggregates.iter().map(name).collect());
-                format!("{phase}aggregate [{aggregates}] by [{keys}] over {}", node.window)
+                format!("{} over {}", aggregation(node.phase, &node.keys, &node.aggregates), node.window)
+            }
+            NodeKind::GroupAggregate(node) => {
+                let changes = if node.phase == Phase::Partial { "" } else { ", updating" };
+                format!("{}{changes}{}", aggregation(node.phase, &node.keys, &node.aggregates), kept(node.ttl))
             }
             NodeKind::WindowFunction(node) => {
                 let functions = list(node.functions.iter().map(|f| f.name().to_owned()).collect());
                 format!("window functions [{functions}] when the window closes")
             }
+            NodeKind::KeyedWindowFunction(node) => {
+                let functions = list(node.functions.iter().map(|f| f.name().to_owned()).collect());
+                let bound = node.bound.map(|bound| format!(" up to {bound}")).unwrap_or_default();
+                format!("window functions [{functions}]{bound}, updating{}", kept(node.ttl))
+            }
+            NodeKind::Join(join) => describe_join(join),
+            NodeKind::Unnest(node) => {
+                let columns = node.columns.iter().filter(|column| column.kind != UnnestKind::Repeated);
+                format!("unnest columns {}", list(columns.map(|column| column.input.to_string()).collect()))
+            }
+            NodeKind::Settle => "settle changes".to_owned(),
+            NodeKind::Fold => "fold changes".to_owned(),
+            NodeKind::Order(order) => {
+                let by = list(order.by.iter().map(ToString::to_string).collect());
+                let fetch = order.fetch.map(|fetch| format!(", first {fetch}")).unwrap_or_default();
+                let skip = if order.skip > 0 { format!(" after {}", order.skip) } else { String::new() };
+                format!("order by [{by}]{fetch}{skip} at the end")
+            }
             NodeKind::Union => "union".to_owned(),
             NodeKind::Sink(sink) => format!("sink {}", sink.table),
         }
+    }
+}
+
+fn aggregation(phase: Phase, keys: &[Arc<dyn PhysicalExpr>], aggregates: &[Aggregate]) -> String {
+    let phase = match phase {
+        Phase::Single => "",
+        Phase::Partial => "partial ",
+        Phase::Final => "final ",
+    };
+    let keys = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let name = |aggregate: &Aggregate| {
+        let filter = aggregate.filter.as_ref().map(|f| format!(" filter {f}")).unwrap_or_default();
+        format!("{}{filter}", aggregate.function.name())
+    };
+    let aggregates = aggregates.iter().map(name).collect::<Vec<_>>().join(", ");
+    format!("{phase}aggregate [{aggregates}] by [{keys}]")
+}
+
+fn kept(ttl: Option<Duration>) -> String {
+    ttl.map(|ttl| format!(", kept {}", humane(ttl))).unwrap_or_default()
+}
+
+fn describe_join(join: &JoinNode) -> String {
+    let pairs = join.left_keys.iter().zip(&join.right_keys);
+    let on = pairs.map(|(left, right)| format!("{left} = {right}")).collect::<Vec<_>>().join(", ");
+    let nulls = if join.null_equal { ", nulls equal" } else { "" };
+    let condition = join.condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
+    let time = match join.time {
+        JoinTime::Updating(ttl) => kept(ttl),
+        JoinTime::Interval { least: 0, most: 0 } => " within one window".to_owned(),
+        JoinTime::Interval { least, most } => format!(" within {} to {}", signed(least), signed(most)),
+        JoinTime::AsOf => " as of the left time".to_owned(),
+    };
+    format!("{} join on [{on}]{nulls}{condition}{time}", join.join_type.to_string().to_lowercase())
+}
+
+fn signed(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    format!("{sign}{}", humane(Duration::from_nanos(nanos.unsigned_abs())))
+}
+
+/// A length of time in the largest unit that says it whole.
+fn humane(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match (length.subsec_nanos(), seconds) {
+        (0, s) if s > 0 && s % 86_400 == 0 => format!("{} d", s / 86_400),
+        (0, s) if s > 0 && s % 3_600 == 0 => format!("{} h", s / 3_600),
+        (0, s) if s > 0 && s % 60 == 0 => format!("{} min", s / 60),
+        _ => format!("{length:?}"),
     }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::FieldRef;
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::common::JoinType;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::window::WindowExpr;
+use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use headwater_core::sink::SinkFactoryRef;
 use headwater_core::source::SourceFactoryRef;
 
@@ -22,10 +23,25 @@ pub enum NodeKind {
     Source(SourceNode),
     /// Filters rows and computes columns.
     Map(MapNode),
+    /// Aggregates by key, without a window: every result is a change of an earlier one.
+    GroupAggregate(GroupAggregateNode),
     /// Aggregates by window and key.
     WindowAggregate(WindowAggregateNode),
     /// Evaluates SQL window functions over the rows of each closed window.
     WindowFunction(WindowFunctionNode),
+    /// Evaluates SQL window functions over all rows of a partition, anew whenever the partition changes.
+    KeyedWindowFunction(KeyedWindowFunctionNode),
+    /// Joins two inputs: input 0 is the left one, input 1 the right one.
+    Join(JoinNode),
+    /// Makes a row of each element of a list.
+    Unnest(UnnestNode),
+    /// Turns a changelog with event times into an append-only stream: a row comes out once the watermark has passed its
+    /// event time, if it has not been taken back by then. A change of a row that is out already is late.
+    Settle,
+    /// Folds the changes between two flushes.
+    Fold,
+    /// Keeps all rows to the end of a bounded input, and emits them in order.
+    Order(OrderNode),
     /// Rows of several inputs with the same columns; all are input 0.
     Union,
     /// Writes a table.
@@ -104,6 +120,127 @@ pub struct Aggregate {
     pub filter: Option<Arc<dyn PhysicalExpr>>,
 }
 
+/// An aggregation by key over all rows so far, whose result is a changelog.
+///
+/// In one phase the input may be a changelog itself. Output of [`Phase::Single`] and [`Phase::Final`]: the keys, then
+/// the aggregates. Output of [`Phase::Partial`], which takes an append-only input only: the keys, then the state
+/// columns of each aggregate in order. Without keys there is one group, and it has a result even without any row.
+///
+/// Without aggregates over an append-only input the result is append-only: each key once.
+#[derive(Clone, Debug)]
+pub struct GroupAggregateNode {
+    /// Which half this is.
+    pub phase: Phase,
+    /// The grouping keys, over the input. In [`Phase::Final`] the input's first columns.
+    pub keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// The keys' fields.
+    pub key_fields: Vec<FieldRef>,
+    /// The aggregates. Their arguments are over the input of the first phase.
+    pub aggregates: Vec<Aggregate>,
+    /// A group that has not changed for so long, in event time, is forgotten: its last result stands. `None` keeps all.
+    pub ttl: Option<Duration>,
+}
+
+/// SQL window functions over all rows of a partition so far, whose result is a changelog.
+///
+/// The input may be a changelog. Output: the input's visible columns, then a column a function.
+#[derive(Clone, Debug)]
+pub struct KeyedWindowFunctionNode {
+    /// The functions. All have the same `PARTITION BY` and `ORDER BY`.
+    pub functions: Vec<Arc<dyn WindowExpr>>,
+    /// What the functions are, where every one of them is a rank; empty otherwise.
+    pub ranks: Vec<Rank>,
+    /// Only rows whose rank (of whichever kind the functions are) is at most this matter to the reader, so others need
+    /// not be kept or sent. Set only where every function is a rank.
+    pub bound: Option<usize>,
+    /// A row this old is forgotten.
+    pub ttl: Option<Duration>,
+}
+
+/// A join by equal keys, with a condition on what they pair.
+///
+/// Output: the left visible columns, then the right ones; for SEMI and ANTI those of the one side. The event time of a
+/// pair is the greater of its rows' times.
+#[derive(Clone, Debug)]
+pub struct JoinNode {
+    /// Which rows come out.
+    pub join_type: JoinType,
+    /// The keys over the left input; no keys means that all rows pair.
+    pub left_keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// The keys over the right input, of the same number and types.
+    pub right_keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// Whether a null key equals a null key.
+    pub null_equal: bool,
+    /// What else must be true of a pair, over the left visible columns, the right visible columns, and the pair's event
+    /// time.
+    pub condition: Option<Arc<dyn PhysicalExpr>>,
+    /// How long rows wait for their match.
+    pub time: JoinTime,
+}
+
+/// How long the rows of a join are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinTime {
+    /// A row that is older than this, in event time, is forgotten; `None` keeps all. An outer join's result is a
+    /// changelog.
+    Updating(Option<Duration>),
+    /// A pair's left event time less its right one is at least `least` and at most `most` nanoseconds, so that the
+    /// watermark says when a row has had its last chance. The result is append-only. Zero and zero for rows of the same
+    /// window.
+    Interval {
+        /// At least this.
+        least: i64,
+        /// At most this.
+        most: i64,
+    },
+    /// Each left row with the latest right row of its key that is not younger, once the watermark has passed it.
+    AsOf,
+}
+
+/// Lists, and structs of one row, as rows and columns of their own.
+///
+/// Output column number `i` is made of input column `columns[i].input`.
+#[derive(Clone, Debug)]
+pub struct UnnestNode {
+    /// What each visible output column is.
+    pub columns: Vec<UnnestColumn>,
+    /// Whether a null list makes a row with null in its place.
+    pub keep_null: bool,
+    /// Whether an empty list makes a row with null in its place.
+    pub keep_empty: bool,
+}
+
+/// A column of an [`UnnestNode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnnestColumn {
+    /// The input column.
+    pub input: usize,
+    /// What is made of it.
+    pub kind: UnnestKind,
+}
+
+/// What an output column of an [`UnnestNode`] is of its input column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnnestKind {
+    /// The value, repeated for each row.
+    Repeated,
+    /// An element of the list.
+    Element,
+    /// The struct's field with this number.
+    Field(usize),
+}
+
+/// `ORDER BY … LIMIT … OFFSET …` over a bounded input.
+#[derive(Clone, Debug)]
+pub struct OrderNode {
+    /// The order; rows that it holds for equal come in any order that is the same each time.
+    pub by: Vec<PhysicalSortExpr>,
+    /// How many rows are left out at the front.
+    pub skip: usize,
+    /// How many rows come out at most.
+    pub fetch: Option<usize>,
+}
+
 /// SQL window functions (`ROW_NUMBER() OVER …`) over the rows of each closed event-time window.
 ///
 /// Input rows of one window share one event time, as a window aggregate gives them; when the watermark passes it, the
@@ -112,6 +249,19 @@ pub struct Aggregate {
 pub struct WindowFunctionNode {
     /// The functions. All have the same `PARTITION BY` and `ORDER BY`.
     pub functions: Vec<Arc<dyn WindowExpr>>,
+    /// What the functions are, where every one of them is a rank; empty otherwise.
+    pub ranks: Vec<Rank>,
+}
+
+/// A function that numbers the rows of a partition in its order, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// `ROW_NUMBER()`: every row its own.
+    RowNumber,
+    /// `RANK()`: rows that are equal in the order share the number of the first.
+    Rank,
+    /// `DENSE_RANK()`: the same, without gaps.
+    DenseRank,
 }
 
 /// A sink.

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::physical_expr::PhysicalExprRef;
 use headwater_core::{Committer, Epoch, EventTime, KeyRange, Operator, SinkContext, SourceContext};
-use headwater_plan::{Edge, Graph, NodeId, NodeKind, Partitioning, Phase, WindowAggregateNode};
+use headwater_plan::{Aggregate, Edge, Graph, NodeId, NodeKind, Partitioning, Phase};
 use headwater_state::{CheckpointStore, InstanceId, Manifest, NodeState};
 use tokio::sync::mpsc;
 
@@ -46,6 +47,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) job: &'a str,
     pub(crate) graph: &'a Graph,
     pub(crate) parallelism: usize,
+    pub(crate) flush_interval: Duration,
     pub(crate) store: Option<&'a CheckpointStore>,
     pub(crate) manifest: Option<&'a Manifest>,
     pub(crate) board: &'a JobBoard,
@@ -124,6 +126,7 @@ impl Builder<'_> {
             boards,
             requests,
             reports,
+            flush_interval: self.flush_interval,
             restored: self.node_state(node).and_then(NodeState::watermark),
             epoch: self.epoch(),
         })
@@ -133,7 +136,18 @@ impl Builder<'_> {
         let Parts { task, instance, tail, reports } = parts;
         let (chain, boards) = self.chain(&task.chain, task, instance).await?;
         let restored = self.node_state(task.head()).and_then(NodeState::watermark);
-        Ok(OperatorTask { instance, inputs, chain, tail, boards, reports, restored, epoch: self.epoch() })
+        let flush_interval = self.flush_interval;
+        Ok(OperatorTask {
+            instance,
+            inputs,
+            chain,
+            tail,
+            boards,
+            reports,
+            flush_interval,
+            restored,
+            epoch: self.epoch(),
+        })
     }
 
     /// The operators among `nodes`, with their state.
@@ -146,8 +160,8 @@ impl Builder<'_> {
         let mut operators: Vec<(NodeId, Box<dyn Operator>)> = Vec::new();
         let mut boards = Vec::new();
         for node in nodes.iter().filter(|node| !matches!(self.graph.nodes[**node].kind, NodeKind::Sink(_))) {
-            let mut operator =
-                operators::build(self.graph, *node).map_err(|error| JobError::operator(self.job, error))?;
+            let mut operator = operators::build(self.graph, *node, self.store.is_some())
+                .map_err(|error| JobError::operator(self.job, error))?;
             if let (Some(state), Some(store)) = (self.node_state(*node), self.store) {
                 let chunks = store.read(self.job, &state.chunks_for(instance, task.parallelism)).await;
                 let chunks = chunks.map_err(|error| JobError::store(self.job, error))?;
@@ -241,23 +255,31 @@ fn fingerprint(graph: &Graph, id: NodeId) -> String {
     let fields = graph.nodes[id].schema.full().fields().iter();
     let columns: Vec<_> = fields.map(|field| format!("{} {}", field.name(), field.data_type())).collect();
     let columns = columns.join(", ");
+    let names = |aggregates: &[Aggregate]| {
+        aggregates.iter().map(|aggregate| aggregate.function.name().to_owned()).collect::<Vec<_>>().join(", ")
+    };
+    let shown = |keys: &[PhysicalExprRef]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match &graph.nodes[id].kind {
         NodeKind::Source(source) => format!("{} {}", graph.describe(id), source.factory.fingerprint()),
         NodeKind::WindowAggregate(node) if node.phase != Phase::Partial => {
-            let names: Vec<_> = node.aggregates.iter().map(|aggregate| aggregate.function.name()).collect();
-            let keys = first_keys(graph, id, node).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            format!("aggregate [{}] by [{keys}] over {} → {columns}", names.join(", "), node.window)
+            let keys = shown(first_keys(graph, id, node.phase, &node.keys));
+            format!("aggregate [{}] by [{keys}] over {} → {columns}", names(&node.aggregates), node.window)
+        }
+        NodeKind::GroupAggregate(node) if node.phase != Phase::Partial => {
+            let keys = shown(first_keys(graph, id, node.phase, &node.keys));
+            format!("aggregate [{}] by [{keys}] → {columns}", names(&node.aggregates))
         }
         _ => format!("{} → {columns}", graph.describe(id)),
     }
 }
 
 /// The keys as they are over the rows, which in two phases only the first one knows.
-fn first_keys<'a>(graph: &'a Graph, id: NodeId, node: &'a WindowAggregateNode) -> &'a [PhysicalExprRef] {
+fn first_keys<'a>(graph: &'a Graph, id: NodeId, phase: Phase, keys: &'a [PhysicalExprRef]) -> &'a [PhysicalExprRef] {
     let before = graph.inputs(id).next().map(|edge| &graph.nodes[edge.from].kind);
     match before {
-        Some(NodeKind::WindowAggregate(first)) if node.phase == Phase::Final => &first.keys,
-        _ => &node.keys,
+        Some(NodeKind::WindowAggregate(first)) if phase == Phase::Final => &first.keys,
+        Some(NodeKind::GroupAggregate(first)) if phase == Phase::Final => &first.keys,
+        _ => keys,
     }
 }
 

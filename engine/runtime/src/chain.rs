@@ -75,6 +75,16 @@ impl Chain {
         Ok(watermark)
     }
 
+    /// Lets every operator emit what it has folded.
+    pub(crate) fn flush(&mut self, collected: &mut Vec<RecordBatch>) -> Result<(), OperatorError> {
+        let mut links = self.links.as_mut_slice();
+        while let Some((link, rest)) = links.split_first_mut() {
+            link.operator.on_flush(&mut Rest { links: &mut *rest, collected })?;
+            links = rest;
+        }
+        Ok(())
+    }
+
     /// A barrier on all of the head's inputs; gives each operator's state.
     pub(crate) fn barrier(
         &mut self,

@@ -10,7 +10,7 @@ use headwater_plan::NodeId;
 use headwater_state::{CheckpointStore, EpochTracker, InstanceAck, InstanceId, Manifest};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 
 use crate::build::{Built, Task};
 use crate::error::JobError;
@@ -39,6 +39,9 @@ pub enum JobEnd {
 /// How often a checkpoint is taken where nothing is kept: sinks still have to be told to commit.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How often the size of the state is looked at.
+const WEIGH_INTERVAL: Duration = Duration::from_millis(500);
+
 /// What the coordinator knows besides the tasks.
 pub(crate) struct Coordinator<'a> {
     pub(crate) job: &'a str,
@@ -46,6 +49,7 @@ pub(crate) struct Coordinator<'a> {
     pub(crate) store: Option<&'a CheckpointStore>,
     pub(crate) previous: Option<Manifest>,
     pub(crate) checkpoint_interval: Option<Duration>,
+    pub(crate) state_memory_max: Option<usize>,
     pub(crate) board: &'a JobBoard,
     pub(crate) stop: watch::Receiver<Option<Stop>>,
 }
@@ -62,6 +66,8 @@ struct Run<'a> {
     /// Sources that have still to say that they are drained; `None` while nobody asked.
     draining: Option<usize>,
     stopping: bool,
+    /// Why the job stops by itself.
+    reason: Option<JobError>,
 }
 
 /// What woke the coordinator.
@@ -70,6 +76,8 @@ enum Wake {
     Task(Option<Result<Result<(), TaskError>, JoinError>>),
     Stop(Stop),
     Tick,
+    /// It is time to look at how much memory the state takes.
+    Weigh,
 }
 
 impl<'a> Coordinator<'a> {
@@ -95,6 +103,7 @@ impl<'a> Coordinator<'a> {
             began: Instant::now(),
             draining: None,
             stopping: false,
+            reason: None,
         };
         let result = run.until_end(&mut reports).await;
         run.requests.clear();
@@ -106,6 +115,8 @@ impl<'a> Coordinator<'a> {
 impl Run<'_> {
     async fn until_end(&mut self, reports: &mut mpsc::Receiver<Report>) -> Result<JobEnd, JobError> {
         let mut ticks = self.ticks();
+        let mut weighings = interval(WEIGH_INTERVAL);
+        weighings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.coordinator.stop.clone();
         let mut drain_asked = false;
         loop {
@@ -115,6 +126,7 @@ impl Run<'_> {
                 joined = self.tasks.join_next(), if !self.tasks.is_empty() => Wake::Task(joined),
                 asked = wait_for_stop(&mut stop, drain_asked) => Wake::Stop(asked),
                 _ = ticks.tick() => Wake::Tick,
+                _ = weighings.tick() => Wake::Weigh,
             };
             match wake {
                 Wake::Report(Some(report)) => self.take_report(report).await?,
@@ -128,6 +140,7 @@ impl Run<'_> {
                 Wake::Stop(Stop::Now) => return Ok(JobEnd::Stopped),
                 Wake::Tick if self.tracker.in_flight().is_none() => self.begin_epoch(false).await,
                 Wake::Tick => {}
+                Wake::Weigh => self.weigh().await,
             }
             if let Some(end) = self.advance().await? {
                 return Ok(end);
@@ -176,7 +189,7 @@ impl Run<'_> {
         if let Some((epoch, acks)) = self.tracker.complete() {
             self.finish_epoch(epoch, acks).await?;
             if self.stopping {
-                return Ok(Some(JobEnd::Stopped));
+                return self.reason.take().map_or(Ok(Some(JobEnd::Stopped)), Err);
             }
         }
         if self.tracker.in_flight().is_some() {
@@ -204,6 +217,27 @@ impl Run<'_> {
             self.draining = Some(self.requests.len());
             self.ask_sources(|| SourceRequest::Drain).await;
         }
+    }
+
+    /// Stops the job with a last checkpoint where its state has outgrown the bound.
+    async fn weigh(&mut self) {
+        let Some(bound_bytes) = self.coordinator.state_memory_max else { return };
+        if self.stopping || self.draining.is_some() || self.tracker.in_flight().is_some() {
+            return;
+        }
+        let status = self.coordinator.board.status();
+        if status.state_bytes <= bound_bytes {
+            return;
+        }
+        let largest = self.coordinator.fingerprints.get(self.coordinator.board.largest_state());
+        self.reason = Some(JobError::StateMemory {
+            job: self.coordinator.job.to_owned(),
+            state_bytes: status.state_bytes,
+            bound_bytes,
+            largest: largest.cloned().unwrap_or_default(),
+        });
+        self.stopping = true;
+        self.begin_epoch(true).await;
     }
 
     async fn begin_epoch(&mut self, stop: bool) {

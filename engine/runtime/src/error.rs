@@ -41,6 +41,21 @@ pub enum JobError {
         /// Why.
         source: Arc<StoreError>,
     },
+    /// The state has outgrown its bound. The job has ended with a checkpoint that it can go on from.
+    #[error(
+        "job {job}: its state takes {state_bytes} bytes, and the bound is {bound_bytes}; most of it is in: {largest}. It \
+         stopped with a checkpoint: raise state_memory_max, shorten updating_ttl, or let more instances share the work"
+    )]
+    StateMemory {
+        /// The job.
+        job: String,
+        /// How much the state takes.
+        state_bytes: usize,
+        /// How much it may take.
+        bound_bytes: usize,
+        /// The node with the most of it.
+        largest: String,
+    },
     /// A mistake of ours.
     #[error("job {job}: {what}")]
     Mistake {
@@ -73,7 +88,10 @@ impl JobError {
         match self {
             JobError::Connector { source, .. } => source.retryable,
             JobError::Store { source, .. } => matches!(**source, StoreError::Store { .. }),
-            JobError::Graph { .. } | JobError::Operator { .. } | JobError::Mistake { .. } => false,
+            JobError::Graph { .. }
+            | JobError::Operator { .. }
+            | JobError::StateMemory { .. }
+            | JobError::Mistake { .. } => false,
         }
     }
 }

@@ -22,6 +22,10 @@ pub struct JobSettings {
     /// How often a checkpoint is taken; `None` takes one only when the job stops or ends. Where no checkpoints are kept,
     /// sinks are still told to commit every ten seconds.
     pub checkpoint_interval: Option<Duration>,
+    /// How long changes are folded before they are sent on.
+    pub flush_interval: Duration,
+    /// How many bytes of memory the state may take: a job whose state is larger stops with a checkpoint and an error.
+    pub state_memory_max: Option<usize>,
     /// What happens when it fails.
     pub restart: RestartPolicy,
 }
@@ -29,7 +33,8 @@ pub struct JobSettings {
 impl Default for JobSettings {
     fn default() -> Self {
         let restart = RestartPolicy::default();
-        JobSettings { parallelism: 1, checkpoint_interval: Some(Duration::from_secs(10)), restart }
+        let (checkpoint_interval, flush_interval) = (Some(Duration::from_secs(10)), Duration::from_secs(1));
+        JobSettings { parallelism: 1, checkpoint_interval, flush_interval, state_memory_max: None, restart }
     }
 }
 
@@ -170,6 +175,7 @@ impl Supervisor {
             job: &self.name,
             graph: &self.graph,
             parallelism: self.settings.parallelism,
+            flush_interval: self.settings.flush_interval.max(Duration::from_millis(1)),
             store: self.checkpoints.as_ref(),
             manifest: manifest.as_ref(),
             board: &self.board,
@@ -193,6 +199,7 @@ impl Supervisor {
             store: self.checkpoints.as_ref(),
             previous: manifest,
             checkpoint_interval: self.settings.checkpoint_interval,
+            state_memory_max: self.settings.state_memory_max,
             board: &self.board,
             stop: self.stop.clone(),
         };

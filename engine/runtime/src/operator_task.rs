@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use headwater_core::{Barrier, Epoch, EventTime, Message, Watermark, WatermarkMerge};
 use headwater_plan::NodeId;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::alignment::Alignment;
 use crate::chain::Chain;
@@ -32,6 +34,8 @@ pub(crate) struct OperatorTask {
     pub(crate) tail: Tail,
     pub(crate) boards: Vec<(NodeId, Arc<InstanceBoard>)>,
     pub(crate) reports: mpsc::Sender<Report>,
+    /// How long changes are folded before they are sent on.
+    pub(crate) flush_interval: Duration,
     /// The watermark of the checkpoint that the state is of.
     pub(crate) restored: Option<EventTime>,
     /// The epoch of that checkpoint.
@@ -45,6 +49,7 @@ struct Running {
     alignment: Alignment,
     collected: Vec<RecordBatch>,
     next_input: usize,
+    flushed: Instant,
 }
 
 impl OperatorTask {
@@ -52,17 +57,27 @@ impl OperatorTask {
     pub(crate) async fn run(self) -> Result<(), TaskError> {
         let merge = WatermarkMerge::new(self.inputs.len());
         let alignment = Alignment::new(self.inputs.len());
-        let mut running = Running { task: self, merge, alignment, collected: Vec::new(), next_input: 0 };
+        let mut ticks = interval(self.flush_interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let flushed = Instant::now();
+        let mut running = Running { task: self, merge, alignment, collected: Vec::new(), next_input: 0, flushed };
         if let Some(time) = running.task.restored {
             running.merge = WatermarkMerge::restored(running.task.inputs.len(), time);
             running.watermark(Watermark::at(time)).await?;
         }
-        while let Some((input, message)) = running.receive().await? {
-            if running.take(input, message).await? {
-                return Ok(());
+        loop {
+            tokio::select! {
+                biased;
+                received = running.receive() => match received? {
+                    Some((input, message)) => if running.take(input, message).await? {
+                        return Ok(());
+                    },
+                    None => return running.end().await,
+                },
+                _ = ticks.tick() => {}
             }
+            running.flush().await?;
         }
-        running.end().await
     }
 }
 
@@ -125,6 +140,17 @@ impl Running {
             Some(barrier) => self.barrier(barrier).await.map(|()| barrier.stop),
             None => Ok(false),
         }
+    }
+
+    /// Lets folded changes go where they have waited long enough.
+    async fn flush(&mut self) -> Result<(), TaskError> {
+        if self.flushed.elapsed() < self.task.flush_interval {
+            return Ok(());
+        }
+        self.flushed = Instant::now();
+        self.task.chain.flush(&mut self.collected)?;
+        self.measure();
+        self.task.tail.send(&mut self.collected).await
     }
 
     async fn watermark(&mut self, watermark: Watermark) -> Result<(), TaskError> {

@@ -6,45 +6,86 @@
 //!
 //! [`build`] makes the operator of a node; what a source's task does to a connector's rows is [`SourceColumns`].
 
-use headwater_core::{Operator, OperatorError};
-use headwater_plan::{Graph, NodeId, NodeKind, Partitioning, Phase, Window, WindowAggregateNode};
+use headwater_core::{Operator, OperatorError, StreamSchema};
+use headwater_plan::{Graph, JoinTime, NodeId, NodeKind, Partitioning, Phase, Window, WindowAggregateNode};
 
 mod aggregation;
+mod changelog;
 mod chunk;
 mod evaluate;
+mod fold;
+mod group_aggregate;
 mod group_table;
+mod held_rows;
+mod join;
+mod keyed_rows;
+mod keyed_window_function;
 mod map;
+mod order;
 mod ordered_accumulator;
+mod retention;
+mod row_table;
 mod session_aggregate;
+mod settle;
 mod slice_aggregate;
 mod source_columns;
+mod state_log;
 mod union;
+mod unnest;
 mod window_function;
 mod window_rows;
 
 pub use source_columns::{SourceColumns, SourceRows};
 
+use fold::FoldOperator;
+use group_aggregate::{GroupAggregate, GroupPartial, Recompute};
+use join::{AsOfJoin, JoinInputs, JoinOperator};
+use keyed_window_function::KeyedWindowFunction;
 use map::MapOperator;
+use order::Order;
 use session_aggregate::{SessionAggregate, SessionPartial};
+use settle::Settle;
 use slice_aggregate::{SliceAggregate, SlicePartial};
 use union::UnionOperator;
+use unnest::Unnest;
 use window_function::WindowFunctionOperator;
 
 /// How many rows an emitted batch has at most, and how many groups a partial aggregation holds before it lets go.
 const BATCH_ROWS: usize = 8192;
 
-/// The operator of a node that is neither a source nor a sink.
+/// The operator of a node that is neither a source nor a sink. Where no checkpoints are `kept`, nothing is put by for
+/// them.
 ///
 /// # Errors
 /// When the node is a source or a sink, has no input, or holds expressions that do not fit together.
-pub fn build(graph: &Graph, node: NodeId) -> Result<Box<dyn Operator>, OperatorError> {
+pub fn build(graph: &Graph, node: NodeId, kept: bool) -> Result<Box<dyn Operator>, OperatorError> {
     let found = graph.nodes.get(node).ok_or_else(|| OperatorError::plan(format!("there is no node {node}")))?;
+    let schema = found.schema.clone();
+    let input = |number: usize| input_schema(graph, node, number);
+    let hash = |number: usize| hash_columns(graph, node, number);
     Ok(match &found.kind {
-        NodeKind::Map(map) => Box::new(MapOperator::new(map, found.schema.clone())),
-        NodeKind::WindowAggregate(aggregate) => window_aggregate(aggregate, found)?,
-        NodeKind::WindowFunction(function) => {
-            Box::new(WindowFunctionOperator::new(function, found.schema.clone(), hash_columns(graph, node))?)
+        NodeKind::Map(map) => Box::new(MapOperator::new(map, schema)),
+        NodeKind::GroupAggregate(group) if group.phase == Phase::Partial => Box::new(GroupPartial::new(group, schema)?),
+        NodeKind::GroupAggregate(group) if group.phase == Phase::Single && input(0)?.is_updating() => {
+            Box::new(Recompute::new(group, &input(0)?, schema, hash(0), kept)?)
         }
+        NodeKind::GroupAggregate(group) => Box::new(GroupAggregate::new(group, schema, kept)?),
+        NodeKind::WindowAggregate(aggregate) => window_aggregate(aggregate, found)?,
+        NodeKind::WindowFunction(function) => Box::new(WindowFunctionOperator::new(function, schema, hash(0))?),
+        NodeKind::KeyedWindowFunction(function) => {
+            Box::new(KeyedWindowFunction::new(function, &input(0)?, schema, hash(0), kept)?)
+        }
+        NodeKind::Join(join) => {
+            let inputs = JoinInputs { schemas: [input(0)?, input(1)?], hash_columns: [hash(0), hash(1)] };
+            match join.time {
+                JoinTime::AsOf => Box::new(AsOfJoin::new(join, inputs, schema, kept)?),
+                _ => Box::new(JoinOperator::new(join, inputs, schema, kept)?),
+            }
+        }
+        NodeKind::Unnest(unnest) => Box::new(Unnest::new(unnest, schema)),
+        NodeKind::Settle => Box::new(Settle::new(&input(0)?, schema, hash(0))),
+        NodeKind::Fold => Box::new(FoldOperator::new(schema)),
+        NodeKind::Order(order) => Box::new(Order::new(order, &input(0)?, schema)),
         NodeKind::Union => Box::new(UnionOperator),
         NodeKind::Source(_) | NodeKind::Sink(_) => {
             return Err(OperatorError::plan(format!("node {node} is a source or a sink, not an operator")));
@@ -65,10 +106,18 @@ fn window_aggregate(
     })
 }
 
-/// The columns by whose hash rows find the node's instances; none where they are not exchanged.
-fn hash_columns(graph: &Graph, node: NodeId) -> Vec<usize> {
+/// The schema of an input.
+fn input_schema(graph: &Graph, node: NodeId, number: usize) -> Result<StreamSchema, OperatorError> {
+    let edge = graph.inputs(node).find(|edge| edge.input == number);
+    let edge = edge.ok_or_else(|| OperatorError::plan(format!("node {node} has no input {number}")))?;
+    Ok(graph.nodes[edge.from].schema.clone())
+}
+
+/// The columns by whose hash rows of an input find the node's instances; none where they are not exchanged.
+fn hash_columns(graph: &Graph, node: NodeId, number: usize) -> Vec<usize> {
     graph
         .inputs(node)
+        .filter(|edge| edge.input == number)
         .find_map(|edge| match &edge.partitioning {
             Partitioning::Hash(columns) => Some(columns.clone()),
             Partitioning::Forward => None,

@@ -39,6 +39,8 @@ pub(crate) struct SourceTask {
     pub(crate) boards: Vec<(NodeId, Arc<InstanceBoard>)>,
     pub(crate) requests: mpsc::Receiver<SourceRequest>,
     pub(crate) reports: mpsc::Sender<Report>,
+    /// How long changes are folded before they are sent on.
+    pub(crate) flush_interval: Duration,
     /// The watermark of the checkpoint that the chained operators' state is of.
     pub(crate) restored: Option<EventTime>,
     /// The epoch of that checkpoint.
@@ -61,14 +63,15 @@ struct Running {
     mode: Mode,
     watermark: EventTime,
     collected: Vec<RecordBatch>,
+    flushed: Instant,
 }
 
 impl SourceTask {
     /// Runs until the source ends or a barrier says stop.
     pub(crate) async fn run(self) -> Result<(), TaskError> {
         let watermark = EventTime::MIN;
-        let mut running =
-            Running { task: self, started: Instant::now(), mode: Mode::Reading, watermark, collected: Vec::new() };
+        let (now, mode) = (Instant::now(), Mode::Reading);
+        let mut running = Running { task: self, started: now, mode, watermark, collected: Vec::new(), flushed: now };
         if let Some(time) = running.task.restored {
             running.send_watermark(Watermark::at(time)).await?;
         }
@@ -92,6 +95,7 @@ impl Running {
             event = self.task.source.next(), if reading => self.take(event?).await,
             _ = ticks.tick(), if reading => {
                 self.advance().await?;
+                self.flush().await?;
                 self.measure();
                 Ok(true)
             }
@@ -130,6 +134,7 @@ impl Running {
                 }
                 self.task.time.observe(partition, watermark, self.started.elapsed());
                 self.advance().await?;
+                self.flush().await?;
             }
             SourceEvent::End if self.mode == Mode::Draining => {
                 self.mode = Mode::Drained;
@@ -158,6 +163,16 @@ impl Running {
             Some(watermark) => self.send_watermark(watermark).await,
             None => Ok(()),
         }
+    }
+
+    /// Lets folded changes go where they have waited long enough.
+    async fn flush(&mut self) -> Result<(), TaskError> {
+        if self.flushed.elapsed() < self.task.flush_interval {
+            return Ok(());
+        }
+        self.flushed = Instant::now();
+        self.task.chain.flush(&mut self.collected)?;
+        self.task.tail.send(&mut self.collected).await
     }
 
     async fn send_watermark(&mut self, watermark: Watermark) -> Result<(), TaskError> {

@@ -243,6 +243,12 @@ impl JobBoard {
             restarts: progress.restarts,
         }
     }
+
+    /// The number of the node that holds most state.
+    pub(crate) fn largest_state(&self) -> usize {
+        let state = |node: &NodeBoard| node.total(|i| i.state_bytes.load(Ordering::Relaxed) as u64);
+        (0..self.nodes.len()).max_by_key(|node| state(&self.nodes[*node])).unwrap_or(0)
+    }
 }
 
 fn source_status(table: &str, node: &NodeBoard) -> SourceStatus {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use headwater_plan::Connectors;
-use headwater_runtime::{Job, JobSettings, RestartPolicy, Stop};
+use headwater_runtime::{Job, JobSettings, Stop};
 use headwater_state::CheckpointStore;
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
@@ -164,7 +164,7 @@ impl Server {
             let job_settings = JobSettings {
                 parallelism: settings.parallelism,
                 checkpoint_interval: Some(settings.checkpoint_interval),
-                restart: RestartPolicy::default(),
+                ..JobSettings::default()
             };
             let started = Job::start(&planned.name, graph, job_settings, Some(checkpoints.clone())).await;
             let job =

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
     TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::optimizer::{Analyzer, Optimizer, OptimizerContext};
+use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{self, Query, Statement};
 
@@ -21,6 +21,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::{clean, missing_column};
 use crate::diagnostic::place::Place;
 use crate::functions::FUNCTIONS;
+use crate::optimizer;
 use crate::rewrite;
 use crate::types::arrow_type;
 
@@ -58,7 +59,8 @@ impl<'a> Binder<'a> {
 
     fn bind(&self, query: Query) -> Result<LogicalPlan, DataFusionError> {
         let plan = self.sql_to_rel().sql_statement_to_plan(Statement::Query(Box::new(query)))?;
-        self.finish(name_fields(plan)?)
+        let plan = self.analyzed(name_fields(plan)?)?;
+        Optimizer::with_rules(optimizer::rules()).optimize(plan, &optimizer::context(), |_, _| {})
     }
 
     /// Binds an expression over columns.
@@ -72,7 +74,7 @@ impl<'a> Binder<'a> {
         let rows = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: schema.clone() });
         // The names only have to differ.
         let named = exprs.into_iter().enumerate().map(|(index, expr)| expr.alias(format!("_{index}")));
-        let project = || self.finish(LogicalPlanBuilder::from(rows).project(named)?.build()?);
+        let project = || self.simplified(LogicalPlanBuilder::from(rows).project(named)?.build()?);
         let plan = project().map_err(|error| clean(error, self.place))?;
         Ok(plan.expressions().into_iter().map(Expr::unalias).collect())
     }
@@ -82,11 +84,13 @@ impl<'a> Binder<'a> {
         SqlToRel::new_with_options(&self.context, options)
     }
 
-    fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-        let plan = Analyzer::new().execute_and_check(plan, &self.context.options, |_, _| {})?;
-        // `now()` must not become the time of planning.
-        let context = OptimizerContext::new().with_max_passes(3).without_query_execution_start_time();
-        Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]).optimize(plan, &context, |_, _| {})
+    fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        Analyzer::new().execute_and_check(plan, &self.context.options, |_, _| {})
+    }
+
+    fn simplified(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        let rules = Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]);
+        rules.optimize(self.analyzed(plan)?, &optimizer::context(), |_, _| {})
     }
 }
 

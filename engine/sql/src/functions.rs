@@ -26,6 +26,9 @@ pub(crate) const SESSION: &str = "session";
 /// A row's event time.
 pub(crate) const ROW_TIME: &str = "row_time";
 
+/// Marks the condition of a join whose right side is versions, with the time at which they are looked at.
+pub(crate) const AS_OF: &str = "as_of";
+
 /// Whether the function makes a window.
 pub(crate) fn is_window(name: &str) -> bool {
     matches!(name, TUMBLE | HOP | SESSION)
@@ -57,7 +60,8 @@ pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::all)
 impl Functions {
     fn all() -> Self {
         let mut scalar = HashMap::new();
-        let own = [TUMBLE, HOP, SESSION, ROW_TIME].map(|name| Arc::new(ScalarUDF::from(StreamFunction::new(name))));
+        let own =
+            [TUMBLE, HOP, SESSION, ROW_TIME, AS_OF].map(|name| Arc::new(ScalarUDF::from(StreamFunction::new(name))));
         for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own) {
             for alias in function.aliases() {
                 scalar.insert(alias.clone(), function.clone());
@@ -143,6 +147,7 @@ impl ScalarUDFImpl for StreamFunction {
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
         Ok(match self.name {
             ROW_TIME => DataType::Timestamp(TimeUnit::Nanosecond, None),
+            AS_OF => DataType::Boolean,
             _ => window_type(),
         })
     }

@@ -10,6 +10,7 @@ mod catalog;
 mod diagnostic;
 mod functions;
 mod lexer;
+mod optimizer;
 mod parser;
 mod planner;
 mod rewrite;

@@ -4,13 +4,20 @@ mod aggregate;
 mod event_time;
 mod expression;
 mod graph;
+mod grouping_sets;
 mod insert;
+mod interval;
+mod join;
 mod option;
+mod order;
+mod rank_bound;
 mod select;
 mod sink;
 mod source;
 mod stream;
 mod table;
+mod unnest;
+mod values;
 mod window;
 mod window_function;
 
@@ -19,6 +26,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::Query;
+use headwater_plan::options::nearest;
 use headwater_plan::{Connectors, OptionValue, Options, SinkSpec, TableDeclaration};
 
 pub(crate) use stream::Stream;
@@ -123,9 +131,17 @@ impl Planner<'_> {
                 let range = format!("must be a number from 1 to {MAX_PARALLELISM}, not {value}");
                 self.builder.parallelism = count.ok_or_else(|| wrong(&range))?;
             }
+            "updating_ttl" => match &value {
+                OptionValue::Interval(ttl) if !ttl.is_zero() => self.builder.updating_ttl = *ttl,
+                other => {
+                    let error = wrong(&format!("is a length of time, not {other}"));
+                    return Err(error.hint("write it as interval '1 day'"));
+                }
+            },
             _ => {
                 let error = Diagnostic::new(format!("there is no setting '{name}'")).at(entry.key.span);
-                return Err(error.hint("settings: parallelism"));
+                let near = nearest(&name, SETTINGS.into_iter()).map(|near| format!("did you mean '{near}'?"));
+                return Err(error.hint(near.unwrap_or_else(|| format!("settings: {}", SETTINGS.join(", ")))));
             }
         }
         self.settings.insert(name, value);
@@ -229,6 +245,7 @@ impl Planner<'_> {
             self.builder.sink(sink)?;
         }
         self.builder.prune();
+        self.builder.bound_ranks();
         Ok(())
     }
 
@@ -243,6 +260,9 @@ impl Planner<'_> {
         Ok(Script { graph, tables, outputs, answers, settings })
     }
 }
+
+/// What can be SET.
+const SETTINGS: [&str; 2] = ["parallelism", "updating_ttl"];
 
 /// More instances than this are a mistake.
 const MAX_PARALLELISM: usize = 1024;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_connectors::{ConnectorSet, ConnectorSettings};
-use headwater_runtime::{Job, JobEnd, JobSettings, RestartPolicy, Stop};
+use headwater_runtime::{Job, JobEnd, JobSettings, Stop};
 use headwater_sql::{PlanSettings, Script};
 use headwater_state::CheckpointStore;
 use object_store::memory::InMemory;
@@ -44,7 +44,7 @@ async fn start(frames: &Path, answer: &Path, select: &str, parallelism: usize, s
     );
     let graph = plan(&text, answer, parallelism).graph.unwrap();
     let settings =
-        JobSettings { parallelism, checkpoint_interval: Some(CHECKPOINT_INTERVAL), restart: RestartPolicy::default() };
+        JobSettings { parallelism, checkpoint_interval: Some(CHECKPOINT_INTERVAL), ..JobSettings::default() };
     Job::start("case", graph, settings, Some(store.clone())).await.unwrap()
 }
 

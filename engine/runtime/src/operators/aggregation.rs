@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use headwater_core::OperatorError;
-use headwater_plan::{Phase, WindowAggregateNode};
+use headwater_plan::{Aggregate, Phase, WindowAggregateNode};
 
 use super::evaluate;
 
@@ -51,15 +51,28 @@ impl Aggregation {
     /// # Errors
     /// When keys and their fields do not match, or an aggregate does not know its state.
     pub(super) fn new(node: &WindowAggregateNode) -> Result<Arc<Self>, OperatorError> {
-        if node.keys.len() != node.key_fields.len() {
+        Self::of(node.phase, &node.keys, &node.key_fields, &node.aggregates)
+    }
+
+    /// The aggregation of one phase by these keys.
+    ///
+    /// # Errors
+    /// As for [`Aggregation::new`].
+    pub(super) fn of(
+        phase: Phase,
+        keys: &[Arc<dyn PhysicalExpr>],
+        key_fields: &[FieldRef],
+        aggregates: &[Aggregate],
+    ) -> Result<Arc<Self>, OperatorError> {
+        if keys.len() != key_fields.len() {
             return Err(OperatorError::plan("an aggregate has another number of keys than of key fields"));
         }
-        let mut functions = Vec::with_capacity(node.aggregates.len());
+        let mut functions = Vec::with_capacity(aggregates.len());
         // State is read back by other versions of the plan's nullability; no column of it forbids nulls.
         let nullable = |field: &FieldRef| Arc::new(Field::clone(field).with_nullable(true));
-        let mut fields: Vec<FieldRef> = node.key_fields.iter().map(nullable).collect();
+        let mut fields: Vec<FieldRef> = key_fields.iter().map(nullable).collect();
         let key_schema = Arc::new(Schema::new(fields.clone()));
-        for aggregate in &node.aggregates {
+        for aggregate in aggregates {
             let function = any_order(&aggregate.function)?;
             let state = function.state_fields().map_err(|source| {
                 OperatorError::evaluate(format!("lay out the state of {}", function.name()), source)
@@ -70,9 +83,9 @@ impl Aggregation {
             let filter = aggregate.filter.clone();
             functions.push(AggregateColumns { function, filter, arguments, state_columns: state.len() });
         }
-        let input = if node.phase == Phase::Final { RowKind::States } else { RowKind::Raw };
+        let input = if phase == Phase::Final { RowKind::States } else { RowKind::Raw };
         let state_schema = Arc::new(Schema::new(fields));
-        Ok(Arc::new(Aggregation { keys: node.keys.clone(), functions, key_schema, state_schema, input }))
+        Ok(Arc::new(Aggregation { keys: keys.to_vec(), functions, key_schema, state_schema, input }))
     }
 
     /// The aggregates.

@@ -176,6 +176,13 @@ impl GroupTable {
         self.accumulators.add(rows, &self.groups, self.keys.count())
     }
 
+    /// Lets there be a group where there are no keys, though no row has come.
+    pub(super) fn begin_group(&mut self) -> Result<(), OperatorError> {
+        self.keys.seen_rows = true;
+        let none = RecordBatch::new_empty(self.aggregation.state_schema().clone());
+        self.accumulators.add(&self.aggregation.state_rows(&none)?, &[], self.keys.count())
+    }
+
     /// Takes rows of a batch that begins with the columns of [`Aggregation::state_schema`].
     pub(super) fn merge(&mut self, states: &RecordBatch) -> Result<(), OperatorError> {
         self.add(&self.aggregation.state_rows(states)?)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::Int64Array;
 use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 use datafusion::physical_expr::PhysicalExpr;
@@ -46,9 +47,12 @@ impl Operator for MapOperator {
         let mut columns = evaluate::columns(&self.columns, &batch)?;
         let hidden = [Some(EVENT_TIME), self.schema.is_updating().then_some(WEIGHT)];
         for name in hidden.into_iter().flatten() {
-            let column = batch.column_by_name(name);
-            let column = column.ok_or_else(|| OperatorError::plan(format!("a batch has no column {name}")))?;
-            columns.push(column.clone());
+            columns.push(match batch.column_by_name(name) {
+                Some(column) => column.clone(),
+                // An append-only stream that is to be read as a changelog.
+                None if name == WEIGHT => Arc::new(Int64Array::from_value(1, batch.num_rows())),
+                None => return Err(OperatorError::plan(format!("a batch has no column {name}"))),
+            });
         }
         let mapped = RecordBatch::try_new(self.schema.full().clone(), columns)
             .map_err(|source| OperatorError::arrow("project rows", source))?;

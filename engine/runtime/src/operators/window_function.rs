@@ -5,14 +5,12 @@
 //! before: a function may look at any row of its partition.
 
 mod partitions;
+mod results;
 
-use std::sync::Arc;
-
-use arrow::array::{Array, BooleanArray, TimestampNanosecondArray, UInt32Array};
-use arrow::compute::{concat, concat_batches, filter_record_batch, min, take_record_batch};
+use arrow::array::{BooleanArray, TimestampNanosecondArray, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, min, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::physical_expr::window::WindowExpr;
 use headwater_core::schema::event_times;
 use headwater_core::{
     Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
@@ -21,7 +19,8 @@ use headwater_plan::WindowFunctionNode;
 
 use super::chunk::{Chunk, ChunkNames, StoredWatermark, check_columns, in_range};
 use super::window_rows::Coalescer;
-use partitions::PartitionOrder;
+pub(super) use partitions::PartitionOrder;
+pub(super) use results::Functions;
 
 /// The state table: a chunk holds rows that wait, of any windows.
 const TABLE: &str = "rows";
@@ -30,8 +29,7 @@ const CHUNKS_MAX: usize = 8;
 
 /// Evaluates window functions when windows close.
 pub(super) struct WindowFunctionOperator {
-    functions: Vec<Arc<dyn WindowExpr>>,
-    order: PartitionOrder,
+    functions: Functions,
     input: SchemaRef,
     schema: StreamSchema,
     hash_columns: Vec<usize>,
@@ -59,8 +57,11 @@ impl WindowFunctionOperator {
         let taken = taken.ok_or_else(|| OperatorError::plan("fewer columns than window functions"))?;
         let input = StreamSchema::append_only(&Schema::new(visible.fields()[..taken].to_vec())).full().clone();
         Ok(WindowFunctionOperator {
-            functions: node.functions.clone(),
-            order: PartitionOrder::new(&node.functions, &input)?,
+            functions: Functions::new(
+                node.functions.clone(),
+                node.ranks.clone(),
+                PartitionOrder::new(&node.functions, &input, Some(taken), taken + 1)?,
+            ),
             coalescer: Coalescer::new(schema.full().clone()),
             input,
             schema,
@@ -132,20 +133,9 @@ impl WindowFunctionOperator {
 
     fn evaluate(&mut self, rows: &[RecordBatch], out: &mut dyn Output) -> Result<(), OperatorError> {
         let batch = concat_batches(&self.input, rows).map_err(|e| OperatorError::arrow("join waiting rows", e))?;
-        let batch = self.order.sort(&batch)?;
-        let partitions = self.order.partitions(&batch)?;
+        let (batch, results) = self.functions.evaluate(&batch)?;
         let mut columns = batch.columns()[..batch.num_columns() - 1].to_vec();
-        for function in &self.functions {
-            let mut results = Vec::with_capacity(partitions.len());
-            for partition in &partitions {
-                let rows = batch.slice(partition.start, partition.len());
-                let result = function.evaluate(&rows);
-                let step = || format!("compute {}", function.name());
-                results.push(result.map_err(|source| OperatorError::evaluate(step(), source))?);
-            }
-            let results: Vec<&dyn Array> = results.iter().map(AsRef::as_ref).collect();
-            columns.push(concat(&results).map_err(|e| OperatorError::arrow("join partitions", e))?);
-        }
+        columns.extend(results);
         let times = batch.column(batch.num_columns() - 1).clone();
         self.coalescer.push(self.schema.batch(columns, times)?, out)?;
         self.coalescer.finish(out)

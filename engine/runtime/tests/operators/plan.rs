@@ -69,7 +69,7 @@ impl Planned {
         let mut graph = Graph::default();
         let schema = if phase == Phase::Partial { &self.partial_schema } else { &self.final_schema };
         let id = graph.add(NodeKind::WindowAggregate(node), schema.clone(), true);
-        build(&graph, id).unwrap()
+        build(&graph, id, true).unwrap()
     }
 }
 
@@ -114,9 +114,9 @@ pub(crate) async fn window_functions(
     let output = StreamSchema::append_only(&Schema::new(fields));
     let mut graph = Graph::default();
     let from = graph.add(NodeKind::Union, input.clone(), true);
-    let id = graph.add(NodeKind::WindowFunction(WindowFunctionNode { functions }), output, true);
+    let id = graph.add(NodeKind::WindowFunction(WindowFunctionNode { ranks: Vec::new(), functions }), output, true);
     graph.connect(from, id, 0, Partitioning::Hash(hash_columns));
-    move || build(&graph, id).unwrap()
+    move || build(&graph, id, true).unwrap()
 }
 
 async fn analyzed(context: &SessionContext, sql: &str) -> LogicalPlan {

@@ -87,5 +87,5 @@ fn a_map() {
     };
     let mut graph = Graph::default();
     let id = graph.add(NodeKind::Map(node), schema, true);
-    play("map", || build(&graph, id).unwrap());
+    play("map", || build(&graph, id, true).unwrap());
 }

@@ -1,16 +1,17 @@
-//! `GROUP BY` with a window: one node, or a partial one before the exchange and a final one behind it.
+//! `GROUP BY`, with a window or without: one node, or a partial one before the exchange and a final one behind it.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 use datafusion::execution::context::ExecutionProps;
+use datafusion::functions_aggregate::min_max::max_udaf;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{self, Expr};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
+use datafusion::physical_expr::aggregate::{AggregateExprBuilder, LoweredAggregateBuilder};
 use datafusion::physical_expr::expressions::Column;
-use headwater_core::StreamSchema;
-use headwater_plan::{Aggregate, NodeKind, Partitioning, Phase, Window, WindowAggregateNode};
+use headwater_core::{EVENT_TIME, StreamSchema};
+use headwater_plan::{Aggregate, GroupAggregateNode, NodeKind, Partitioning, Phase, Window, WindowAggregateNode};
 
 use super::expression::Scope;
 use super::select::{Streams, unaliased};
@@ -21,7 +22,15 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::clean;
 
 /// What rows are grouped by.
-struct Grouping {
+enum Grouping {
+    /// Keys alone: results are corrected for ever.
+    Keys { keys: Vec<Arc<dyn PhysicalExpr>>, key_fields: Vec<FieldRef> },
+    /// A window: results are final when it closes.
+    Windowed(WindowGrouping),
+}
+
+/// A window, and keys beside it.
+struct WindowGrouping {
     window: Window,
     window_index: Option<usize>,
     windowed: Windowed,
@@ -32,7 +41,15 @@ struct Grouping {
 
 impl Streams<'_> {
     pub(super) fn aggregate(&mut self, plan: &logical_expr::Aggregate) -> Result<Stream> {
+        if let [Expr::GroupingSet(sets)] = plan.group_expr.as_slice() {
+            return self.grouping_sets(plan, sets);
+        }
         let input = self.stream(&plan.input)?;
+        let windowed = plan
+            .group_expr
+            .iter()
+            .any(|expr| window_call(expr).is_some() || input.tells_windows(input.role(expr, plan.input.schema())));
+        let input = if windowed { self.builder.settled(input) } else { input };
         let scope = self.scope(plan.input.schema(), &input)?;
         let output = plan.schema.as_arrow();
         let grouping = grouping(plan, &scope)?;
@@ -43,8 +60,16 @@ impl Streams<'_> {
             .zip(names)
             .map(|(expr, field)| scope.aggregate(expr, field.name()))
             .collect::<Result<Vec<_>>>()?;
-        let schema = StreamSchema::append_only(output);
-        self.builder.window_aggregate(&input, grouping, aggregates, schema).map_err(|e| e.at(self.place.start()))
+        let stream = match grouping {
+            Grouping::Windowed(grouping) => {
+                let schema = StreamSchema::append_only(output);
+                self.builder.window_aggregate(&input, grouping, aggregates, schema)
+            }
+            Grouping::Keys { keys, key_fields } => {
+                self.builder.group_aggregate(&input, keys, key_fields, aggregates, output)
+            }
+        };
+        stream.map_err(|error| error.at(self.place.start()))
     }
 }
 
@@ -54,11 +79,6 @@ fn grouping(plan: &logical_expr::Aggregate, scope: &Scope<'_>) -> Result<Groupin
     let mut window: Option<(usize, Window)> = None;
     let (mut keys, mut key_fields, mut roles) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (expr, field)) in plan.group_expr.iter().zip(plan.schema.fields()).enumerate() {
-        if let Expr::GroupingSet(_) = expr {
-            let error = Diagnostic::new("GROUPING SETS, ROLLUP and CUBE cannot be computed over a stream");
-            let span = scope.place.any(&["GROUPING", "ROLLUP", "CUBE"]);
-            return Err(error.at(span).hint("write a query for each grouping, and put them together with UNION ALL"));
-        }
         if let Some(call) = window_call(expr) {
             if window.replace((index, scope.window(call)?)).is_some() {
                 let error = Diagnostic::new("rows are grouped by one window, and there are two");
@@ -82,34 +102,12 @@ fn grouping(plan: &logical_expr::Aggregate, scope: &Scope<'_>) -> Result<Groupin
     }
     roles.resize(plan.schema.fields().len(), Role::Plain);
     let (window_index, window, windowed) = match window {
-        Some((index, window @ Window::Sliced(_))) => (Some(index), window, Windowed::Fixed),
+        Some((index, window @ Window::Sliced(slicing))) => (Some(index), window, Windowed::Fixed(slicing.width)),
         Some((index, window)) => (Some(index), window, Windowed::Varying),
         None if windowed_input => (None, Window::instant(), input.windowed),
-        None => return Err(no_window(plan, scope)),
+        None => return Ok(Grouping::Keys { keys, key_fields }),
     };
-    Ok(Grouping { window, window_index, windowed, keys, key_fields, roles })
-}
-
-fn no_window(plan: &logical_expr::Aggregate, scope: &Scope<'_>) -> Diagnostic {
-    let place = scope.place;
-    let aggregate = plan.aggr_expr.first().and_then(|expr| match unaliased(expr) {
-        Expr::AggregateFunction(call) => Some(call.func.name().to_owned()),
-        _ => None,
-    });
-    let span = place.words(&["GROUP", "BY"]).or_else(|| aggregate.and_then(|name| place.word(&name)));
-    let error = Diagnostic::new("an aggregate over a stream needs a window").at(span);
-    if scope.stream.windowed != Windowed::No {
-        return error.hint("the table is windowed already: group by its window as well");
-    }
-    let keys: Vec<String> = plan
-        .group_expr
-        .iter()
-        .filter_map(|expr| match unaliased(expr) {
-            Expr::Column(column) => Some(format!(", {}", column.name)),
-            _ => None,
-        })
-        .collect();
-    error.hint(format!("GROUP BY tumble(interval '1 minute'){}", keys.concat()))
+    Ok(Grouping::Windowed(WindowGrouping { window, window_index, windowed, keys, key_fields, roles }))
 }
 
 impl Scope<'_> {
@@ -141,11 +139,11 @@ impl GraphBuilder {
     fn window_aggregate(
         &mut self,
         input: &Stream,
-        grouping: Grouping,
+        grouping: WindowGrouping,
         aggregates: Vec<Aggregate>,
         schema: StreamSchema,
     ) -> Result<Stream> {
-        let Grouping { window, window_index, windowed, keys, key_fields, roles } = grouping;
+        let WindowGrouping { window, window_index, windowed, keys, key_fields, roles } = grouping;
         let node = |phase, keys| WindowAggregateNode {
             window,
             phase,
@@ -155,13 +153,11 @@ impl GraphBuilder {
             aggregates: aggregates.clone(),
         };
         let last = if self.parallelism > 1 {
-            let partial_schema = partial_schema(&window, &key_fields, &aggregates)?;
+            let partial_schema = partial_schema(Some(&window), &key_fields, &aggregates)?;
             let partial = NodeKind::WindowAggregate(node(Phase::Partial, keys));
             let partial = self.graph.add(partial, partial_schema, true);
             self.graph.connect(input.node, partial, 0, Partitioning::Forward);
-            let keys = key_fields.iter().enumerate();
-            let keys = keys.map(|(i, field)| Arc::new(Column::new(field.name(), i)) as Arc<dyn PhysicalExpr>).collect();
-            let last = NodeKind::WindowAggregate(node(Phase::Final, keys));
+            let last = NodeKind::WindowAggregate(node(Phase::Final, first_columns(&key_fields)));
             let last = self.graph.add(last, schema.clone(), !key_fields.is_empty());
             self.graph.connect(partial, last, 0, Partitioning::Hash((0..key_fields.len()).collect()));
             last
@@ -170,18 +166,86 @@ impl GraphBuilder {
             self.graph.connect(input.node, single, 0, Partitioning::Forward);
             single
         };
-        Ok(Stream { node: last, schema, roles, windowed, timed: true })
+        Ok(Stream { node: last, schema, roles, windowed, timed: true, bounded: input.bounded, ordered: false })
+    }
+
+    /// A group aggregate; over an append-only stream in two phases where there are several instances.
+    fn group_aggregate(
+        &mut self,
+        input: &Stream,
+        keys: Vec<Arc<dyn PhysicalExpr>>,
+        key_fields: Vec<FieldRef>,
+        mut aggregates: Vec<Aggregate>,
+        output: &Schema,
+    ) -> Result<Stream> {
+        let updating = input.is_updating() || !aggregates.is_empty();
+        let schema = StreamSchema::with_hidden(output, updating);
+        let (input, places) = match input.is_updating() {
+            true => self.with_keys(input, &keys)?,
+            false => (input.clone(), Vec::new()),
+        };
+        aggregates.push(latest_event_time(&input.schema)?);
+        let (ttl, parallel) = (Some(self.updating_ttl), !keys.is_empty());
+        let node = |phase, keys| GroupAggregateNode {
+            phase,
+            keys,
+            key_fields: key_fields.clone(),
+            aggregates: aggregates.clone(),
+            ttl,
+        };
+        let last = if input.is_updating() {
+            let keys = columns(&input.schema, &places);
+            let single = self.graph.add(NodeKind::GroupAggregate(node(Phase::Single, keys)), schema.clone(), parallel);
+            let partitioning = self.exchange(places);
+            self.graph.connect(input.node, single, 0, partitioning);
+            single
+        } else if self.parallelism > 1 {
+            let partial_schema = partial_schema(None, &key_fields, &aggregates)?;
+            let partial =
+                self.graph.add(NodeKind::GroupAggregate(node(Phase::Partial, keys)), partial_schema, !input.ordered);
+            self.graph.connect(input.node, partial, 0, Partitioning::Forward);
+            let last = NodeKind::GroupAggregate(node(Phase::Final, first_columns(&key_fields)));
+            let last = self.graph.add(last, schema.clone(), parallel);
+            self.graph.connect(partial, last, 0, Partitioning::Hash((0..key_fields.len()).collect()));
+            last
+        } else {
+            let single = self.graph.add(NodeKind::GroupAggregate(node(Phase::Single, keys)), schema.clone(), parallel);
+            self.graph.connect(input.node, single, 0, Partitioning::Forward);
+            single
+        };
+        let roles = vec![Role::Plain; schema.visible_count()];
+        let (windowed, bounded) = (Windowed::No, input.bounded);
+        Ok(Stream { node: last, schema, roles, windowed, timed: false, bounded, ordered: false })
     }
 }
 
+/// The greatest event time of a group's rows: what its result is as old as.
+fn latest_event_time(input: &StreamSchema) -> Result<Aggregate> {
+    let time = Arc::new(Column::new(EVENT_TIME, input.event_time_index())) as Arc<dyn PhysicalExpr>;
+    let function = AggregateExprBuilder::new(max_udaf(), vec![time]).schema(input.full().clone()).alias(EVENT_TIME);
+    let function = function.build().map_err(|error| Diagnostic::new(error.message().into_owned()))?;
+    Ok(Aggregate { function: Arc::new(function), filter: None })
+}
+
+/// The columns at these places.
+fn columns(schema: &StreamSchema, places: &[usize]) -> Vec<Arc<dyn PhysicalExpr>> {
+    let column = |index: &usize| Arc::new(Column::new(schema.full().field(*index).name(), *index)) as _;
+    places.iter().map(column).collect()
+}
+
+/// The first columns, as these fields.
+fn first_columns(fields: &[FieldRef]) -> Vec<Arc<dyn PhysicalExpr>> {
+    fields.iter().enumerate().map(|(i, field)| Arc::new(Column::new(field.name(), i)) as _).collect()
+}
+
 /// The keys, the state of each aggregate, and for a session when its last row was.
-fn partial_schema(window: &Window, keys: &[FieldRef], aggregates: &[Aggregate]) -> Result<StreamSchema> {
+fn partial_schema(window: Option<&Window>, keys: &[FieldRef], aggregates: &[Aggregate]) -> Result<StreamSchema> {
     let mut fields: Vec<FieldRef> = keys.to_vec();
     for aggregate in aggregates {
         let states = aggregate.function.state_fields();
         fields.extend(states.map_err(|error| Diagnostic::new(error.message().into_owned()))?);
     }
-    if let Window::Session { .. } = window {
+    if let Some(Window::Session { .. }) = window {
         fields.push(Arc::new(Field::new("_session_last", DataType::Timestamp(TimeUnit::Nanosecond, None), false)));
     }
     Ok(StreamSchema::append_only(&Schema::new(fields)))

@@ -1,6 +1,7 @@
 //! The graph while it grows: nodes for streams, one for equal plans, and none that nobody reads.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
@@ -9,6 +10,9 @@ use headwater_plan::{Graph, NodeId, NodeKind};
 use super::stream::Stream;
 use crate::functions::{ROW_TIME, is_window};
 
+/// How long state is kept that has not changed, where the file does not say.
+const UPDATING_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The graph so far, and which plans are in it.
 #[derive(Clone, Default)]
 pub(super) struct GraphBuilder {
@@ -16,13 +20,15 @@ pub(super) struct GraphBuilder {
     pub(super) graph: Graph,
     /// How many instances share the work of a node.
     pub(super) parallelism: usize,
+    /// How long state is kept that has not changed, in event time.
+    pub(super) updating_ttl: Duration,
     planned: HashMap<LogicalPlan, Stream>,
 }
 
 impl GraphBuilder {
     /// A graph without nodes, for up to `parallelism` instances a node.
     pub(super) fn new(parallelism: usize) -> Self {
-        GraphBuilder { parallelism, ..GraphBuilder::default() }
+        GraphBuilder { parallelism, updating_ttl: UPDATING_TTL, ..GraphBuilder::default() }
     }
 
     /// The stream that a plan has already.

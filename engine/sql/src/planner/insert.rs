@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use headwater_core::StreamSchema;
 
 use super::sink::{Fit, PendingSink};
 use super::{Planner, Result};
@@ -48,7 +47,7 @@ impl Planner<'_> {
                 self.insert_into_sink(sink, statement);
             }
             _ => {
-                let schema = StreamSchema::append_only(&table.info.columns);
+                let schema = stream.schema_of(&table.info.columns);
                 let stream = self.builder.conform(stream, &schema);
                 if let Some(table) = self.catalog.get_mut(&name.text) {
                     table.read = Read::Stream(stream);

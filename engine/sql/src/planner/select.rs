@@ -1,10 +1,10 @@
-//! Logical plans to streams: tables, filters, projections and unions. Aggregates and window functions have their own
-//! files; what a stream cannot do is refused here, with what to write instead.
+//! Logical plans to streams: tables, filters, projections and unions. Aggregates, joins, window functions, lists and
+//! orders have their own files; what a stream cannot do is refused here, with what to write instead.
 
 use std::sync::Arc;
 
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection, TableScan, Union};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, TableScan, Union};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use headwater_core::StreamSchema;
@@ -37,17 +37,15 @@ impl<'a> Streams<'a> {
             LogicalPlan::TableScan(scan) => self.scan(scan)?,
             LogicalPlan::SubqueryAlias(alias) => self.stream(&alias.input)?,
             LogicalPlan::Projection(projection) => self.projection(projection)?,
-            LogicalPlan::Filter(filter) => {
-                let input = self.stream(&filter.input)?;
-                let predicate = self.scope(filter.input.schema(), &input)?.physical(&filter.predicate)?;
-                let columns = identity(&input.schema);
-                let node = MapNode { predicate: Some(predicate), columns };
-                let (schema, roles) = (input.schema.clone(), input.roles.clone());
-                self.builder.map(&input, node, schema, roles)
-            }
+            LogicalPlan::Filter(filter) => self.filter(filter)?,
             LogicalPlan::Union(union) => self.union(union)?,
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate)?,
             LogicalPlan::Window(window) => self.window_functions(window)?,
+            LogicalPlan::Join(join) => self.join(join)?,
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest)?,
+            LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => self.ordered(plan)?,
+            LogicalPlan::Values(values) => self.values(values)?,
+            LogicalPlan::EmptyRelation(relation) => self.no_table(relation)?,
             other => return Err(self.refuse(other)),
         };
         self.builder.remember(plan, &stream);
@@ -64,10 +62,24 @@ impl<'a> Streams<'a> {
 
     fn scan(&mut self, scan: &TableScan) -> Result<Stream> {
         let name = scan.source.downcast_ref::<TableColumns>().map_or(scan.table_name.table(), |table| &table.name);
-        match &self.catalog.readable(name)?.read {
-            Read::Stream(stream) => Ok(stream.clone()),
-            Read::Never | Read::Unfilled => Err(Diagnostic::new(format!("table '{name}' cannot be read"))),
-        }
+        let stream = match &self.catalog.readable(name)?.read {
+            Read::Stream(stream) => stream.clone(),
+            Read::Never | Read::Unfilled => return Err(Diagnostic::new(format!("table '{name}' cannot be read"))),
+        };
+        Ok(match &scan.projection {
+            Some(columns) if !columns.iter().copied().eq(0..stream.schema.visible_count()) => {
+                self.builder.choose(&stream, columns)
+            }
+            _ => stream,
+        })
+    }
+
+    fn filter(&mut self, filter: &Filter) -> Result<Stream> {
+        let input = self.stream(&filter.input)?;
+        let predicate = self.scope(filter.input.schema(), &input)?.physical(&filter.predicate)?;
+        let node = MapNode { predicate: Some(predicate), columns: identity(&input.schema) };
+        let (schema, roles) = (input.schema.clone(), input.roles.clone());
+        Ok(self.builder.map(&input, node, schema, roles))
     }
 
     /// A projection, together with the filter below it.
@@ -77,11 +89,22 @@ impl<'a> Streams<'a> {
             _ => (&projection.input, None),
         };
         let input = self.stream(below)?;
+        self.project(projection, below, filter, input)
+    }
+
+    /// The columns of a projection over the stream of what is below it.
+    pub(super) fn project(
+        &mut self,
+        projection: &Projection,
+        below: &LogicalPlan,
+        filter: Option<&Expr>,
+        input: Stream,
+    ) -> Result<Stream> {
         let scope = self.scope(below.schema(), &input)?;
         let predicate = filter.map(|predicate| scope.physical(predicate)).transpose()?;
         let columns = projection.expr.iter().map(|expr| scope.physical(expr)).collect::<Result<Vec<_>>>()?;
         let roles = projection.expr.iter().map(|expr| input.role(expr, below.schema())).collect();
-        let schema = StreamSchema::append_only(projection.schema.as_arrow());
+        let schema = input.schema_of(projection.schema.as_arrow());
         if predicate.is_none() && is_identity(&columns) && same_columns(schema.full(), input.schema.full()) {
             return Ok(input);
         }
@@ -89,53 +112,28 @@ impl<'a> Streams<'a> {
     }
 
     fn union(&mut self, union: &Union) -> Result<Stream> {
-        let schema = StreamSchema::append_only(union.schema.as_arrow());
         let inputs = union.inputs.iter().map(|input| self.stream(input)).collect::<Result<Vec<_>>>()?;
+        let updating = inputs.iter().any(Stream::is_updating);
+        let schema = StreamSchema::with_hidden(union.schema.as_arrow(), updating);
         Ok(self.builder.union(inputs, schema))
     }
 
     fn refuse(&self, plan: &LogicalPlan) -> Diagnostic {
         let place = self.place;
         let (message, hint, span) = match plan {
-            LogicalPlan::Sort(_) => (
-                "a stream has no end, so it cannot be sorted as a whole",
-                "leave ORDER BY out, or rank the rows of each window: ROW_NUMBER() OVER (PARTITION BY window ORDER BY …)",
-                place.words(&["ORDER", "BY"]),
-            ),
-            LogicalPlan::Limit(_) => (
-                "a stream has no first rows to limit it to",
-                "rank the rows of each window with ROW_NUMBER() OVER (PARTITION BY window ORDER BY …) and filter by it",
-                place.any(&["LIMIT", "OFFSET", "FETCH"]),
-            ),
-            LogicalPlan::Join(_) if place.any(&["INTERSECT", "EXCEPT"]).is_some() && place.word("JOIN").is_none() => (
-                "INTERSECT and EXCEPT over a stream would have to remember every row",
-                "filter with a condition instead",
-                place.any(&["INTERSECT", "EXCEPT"]),
-            ),
-            LogicalPlan::Join(_) => (
-                "tables cannot be joined here",
-                "read one table a query; UNION ALL puts the rows of several together",
-                place.any(&["JOIN", "FROM"]),
-            ),
-            LogicalPlan::Distinct(_) => (
-                "DISTINCT over a stream would have to remember every row",
-                "group by the columns within a window: GROUP BY tumble(interval '1 minute'), a, b",
-                place.any(&["DISTINCT", "UNION"]),
-            ),
-            LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => (
-                "a continuous query reads a table, and this one reads none",
-                "add FROM and a table",
-                place.any(&["VALUES"]),
-            ),
-            LogicalPlan::Unnest(_) => {
-                ("UNNEST cannot be computed over a stream", "take single elements: items[1]", place.word("UNNEST"))
-            }
             LogicalPlan::RecursiveQuery(_) => {
                 ("a query over a stream cannot be recursive", "leave RECURSIVE out", place.word("RECURSIVE"))
             }
-            _ => {
-                ("this query cannot be computed over a stream", "use filters, projections, windows and UNION ALL", None)
-            }
+            LogicalPlan::Subquery(_) => (
+                "this correlated query cannot be turned into a join",
+                "write it as a JOIN, or correlate it by equality only",
+                place.nested_select(),
+            ),
+            _ => (
+                "this query cannot be computed over a stream",
+                "use filters, projections, joins, aggregates, windows and set operations",
+                None,
+            ),
         };
         Diagnostic::new(message).at(span).at(place.start()).hint(hint)
     }
@@ -144,9 +142,22 @@ impl<'a> Streams<'a> {
 impl GraphBuilder {
     /// Adds a map behind a stream.
     pub(super) fn map(&mut self, input: &Stream, node: MapNode, schema: StreamSchema, roles: Vec<Role>) -> Stream {
-        let node = self.graph.add(NodeKind::Map(node), schema.clone(), true);
+        let node = self.graph.add(NodeKind::Map(node), schema.clone(), !input.ordered);
         self.graph.connect(input.node, node, 0, Partitioning::Forward);
         Stream { node, schema, roles, ..*input }
+    }
+
+    /// Some of a stream's columns, in this order.
+    pub(super) fn choose(&mut self, input: &Stream, columns: &[usize]) -> Stream {
+        let visible = input.schema.visible();
+        let fields: Vec<_> = columns.iter().map(|index| visible.field(*index).clone()).collect();
+        let schema = input.schema_of(&arrow::datatypes::Schema::new(fields));
+        let roles = columns.iter().map(|index| input.roles.get(*index).copied().unwrap_or(Role::Plain)).collect();
+        let column = |index: &usize| {
+            Arc::new(Column::new(input.schema.full().field(*index).name(), *index)) as Arc<dyn PhysicalExpr>
+        };
+        let node = MapNode { predicate: None, columns: columns.iter().map(column).collect() };
+        self.map(input, node, schema, roles)
     }
 
     /// The rows of all inputs, in one schema.
@@ -162,15 +173,21 @@ impl GraphBuilder {
             if roles.all(|role| role == first) { first } else { Role::Plain }
         };
         let roles = (0..schema.visible_count()).map(role).collect();
-        let windowed = if inputs.iter().all(|input| input.windowed != Windowed::No) && !inputs.is_empty() {
+        let mut windows = inputs.iter().map(|input| input.windowed);
+        let first = windows.next().unwrap_or(Windowed::No);
+        let windowed = if windows.all(|window| window == first) {
+            first
+        } else if inputs.iter().all(|input| input.windowed != Windowed::No) {
             Windowed::Varying
         } else {
             Windowed::No
         };
-        Stream { node, schema, roles, windowed, timed: inputs.iter().all(|input| input.timed) }
+        let timed = inputs.iter().all(|input| input.timed);
+        let bounded = inputs.iter().all(|input| input.bounded);
+        Stream { node, schema, roles, windowed, timed, bounded, ordered: false }
     }
 
-    /// The stream with these column names; the types are the same already.
+    /// The stream with these column names, as a changelog where that is asked for; the types are the same already.
     pub(super) fn conform(&mut self, input: Stream, schema: &StreamSchema) -> Stream {
         if same_columns(input.schema.full(), schema.full()) {
             return input;
@@ -178,6 +195,52 @@ impl GraphBuilder {
         let columns = identity(&input.schema);
         let roles = input.roles.clone();
         self.map(&input, MapNode { predicate: None, columns }, schema.clone(), roles)
+    }
+
+    /// How rows find the instances of a node that has more than one: by these columns, or straight on.
+    pub(super) fn exchange(&self, columns: Vec<usize>) -> Partitioning {
+        if self.parallelism == 1 { Partitioning::Forward } else { Partitioning::Hash(columns) }
+    }
+
+    /// The stream with columns for these expressions behind its own where they are not columns already, and where each
+    /// is. So that rows can be exchanged by them; the same at every parallelism, as state depends on it.
+    pub(super) fn with_keys(&mut self, input: &Stream, keys: &[Arc<dyn PhysicalExpr>]) -> Result<(Stream, Vec<usize>)> {
+        let mut columns = identity(&input.schema);
+        let visible = input.schema.visible();
+        let mut fields: Vec<_> = visible.fields().iter().cloned().collect();
+        let mut places = Vec::with_capacity(keys.len());
+        for key in keys {
+            if let Some(index) = column_index(key).filter(|index| *index < input.schema.visible_count()) {
+                places.push(index);
+                continue;
+            }
+            let field = key.return_field(input.schema.full());
+            let field = field.map_err(|error| Diagnostic::new(error.message().into_owned()))?;
+            places.push(columns.len());
+            fields.push(Arc::new(field.as_ref().clone().with_name(format!("_key_{}", columns.len()))));
+            columns.push(key.clone());
+        }
+        if columns.len() == input.schema.visible_count() {
+            return Ok((input.clone(), places));
+        }
+        let schema = input.schema_of(&arrow::datatypes::Schema::new(fields));
+        let mut roles = input.roles.clone();
+        roles.resize(schema.visible_count(), Role::Plain);
+        Ok((self.map(input, MapNode { predicate: None, columns }, schema, roles), places))
+    }
+
+    /// An append-only stream with the rows of a changelog that has event times, once they are settled; any other stream
+    /// as it is.
+    pub(super) fn settled(&mut self, input: Stream) -> Stream {
+        if !input.is_updating() || !input.timed {
+            return input;
+        }
+        let schema = StreamSchema::append_only(&input.schema.visible());
+        let columns: Vec<usize> = (0..schema.visible_count()).collect();
+        let node = self.graph.add(NodeKind::Settle, schema.clone(), true);
+        let partitioning = self.exchange(columns);
+        self.graph.connect(input.node, node, 0, partitioning);
+        Stream { node, schema, ..input }
     }
 }
 

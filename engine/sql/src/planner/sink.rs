@@ -46,17 +46,30 @@ impl GraphBuilder {
                 self.union(inputs.to_vec(), schema)
             }
         };
+        let input = self.folded(input);
         let factory = sink.spec.bind(&input.schema).map_err(|error| {
             let about_declaration = error.option.is_some();
             let error = table_error(error, &sink.declaration);
             let span = if about_declaration { error.span.or(sink.written_at) } else { sink.written_at.or(error.span) };
             Diagnostic { span, ..error }
         })?;
-        let parallel = factory.parallel();
+        let parallel = factory.parallel() && !input.ordered;
         let node = NodeKind::Sink(SinkNode { table: sink.table.clone(), factory });
         let node = self.graph.add(node, input.schema.clone(), parallel);
         self.graph.connect(input.node, node, 0, Partitioning::Forward);
         Ok(())
+    }
+}
+
+impl GraphBuilder {
+    /// Folds the changes that a sink gets.
+    fn folded(&mut self, input: Stream) -> Stream {
+        if !input.is_updating() {
+            return input;
+        }
+        let node = self.graph.add(NodeKind::Fold, input.schema.clone(), true);
+        self.graph.connect(input.node, node, 0, Partitioning::Forward);
+        Stream { node, ..input }
     }
 }
 
@@ -66,7 +79,7 @@ fn union_schema(inputs: &[Stream], first: &StreamSchema) -> StreamSchema {
     let visible = first.visible();
     let fields = visible.fields().iter().enumerate();
     let fields: Vec<Field> = fields.map(|(i, field)| field.as_ref().clone().with_nullable(nullable(i))).collect();
-    StreamSchema::append_only(&Schema::new(fields))
+    StreamSchema::with_hidden(&Schema::new(fields), inputs.iter().any(Stream::is_updating))
 }
 
 /// The columns of a table and what a query gives for them.

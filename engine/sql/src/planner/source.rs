@@ -99,12 +99,16 @@ impl SourceTable<'_> {
             watermark: watermark.map(|expr| compile(expr, &names)).transpose()?,
             idle_after: self.own.idle.or(self.known_idle),
         };
+        let bounded = node.factory.bounded();
         let schema = StreamSchema::append_only(&visible);
         let node = builder.graph.add(NodeKind::Source(node), schema.clone(), parallel);
         let event_time = time.as_ref().map(|(name, ..)| name.as_str());
         let role = |field: &Arc<Field>| if event_time == Some(field.name()) { Role::EventTime } else { Role::Plain };
         let roles = visible.fields().iter().map(role).collect();
-        Ok((Stream { node, schema, roles, windowed: Windowed::No, timed: time.is_some() }, visible))
+        Ok((
+            Stream { node, schema, roles, windowed: Windowed::No, timed: time.is_some(), bounded, ordered: false },
+            visible,
+        ))
     }
 
     fn names(&self, schema: &Schema) -> Result<DFSchemaRef> {

@@ -1,6 +1,6 @@
 //! What the planner knows of a stream: the node that makes it, its columns, and what they have to do with time.
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::logical_expr::Expr;
 use headwater_core::StreamSchema;
@@ -20,8 +20,13 @@ pub(crate) struct Stream {
     pub(crate) roles: Vec<Role>,
     /// Whether its rows are the results of windows.
     pub(crate) windowed: Windowed,
-    /// Whether its rows have an event time.
+    /// Whether its rows have an event time that time can be told by: a source's rows with a watermark, the results of
+    /// windows, and pairs of such rows, but no result that may still change.
     pub(crate) timed: bool,
+    /// Whether it ends by itself.
+    pub(crate) bounded: bool,
+    /// Whether its rows have an order to be kept, so that one instance makes them.
+    pub(crate) ordered: bool,
 }
 
 /// What a column has to do with time.
@@ -45,8 +50,8 @@ pub(crate) enum Role {
 pub(crate) enum Windowed {
     /// They are not.
     No,
-    /// All windows are of the same width, so that a start says which one.
-    Fixed,
+    /// All windows are of the same width, in nanoseconds, so that a start says which one.
+    Fixed(i64),
     /// Windows of different widths: sessions, or several windows in one stream.
     Varying,
 }
@@ -56,7 +61,7 @@ impl Stream {
     pub(crate) fn tells_windows(&self, role: Role) -> bool {
         match role {
             Role::Window | Role::WindowEnd => self.windowed != Windowed::No,
-            Role::WindowStart => self.windowed == Windowed::Fixed,
+            Role::WindowStart => matches!(self.windowed, Windowed::Fixed(_)),
             Role::Plain | Role::EventTime => false,
         }
     }
@@ -86,6 +91,16 @@ impl Stream {
     fn column_role(&self, column: &Column, columns: &DFSchema) -> Role {
         let index = columns.maybe_index_of_column(column);
         index.and_then(|index| self.roles.get(index).copied()).unwrap_or(Role::Plain)
+    }
+
+    /// Whether rows can be taken back.
+    pub(crate) fn is_updating(&self) -> bool {
+        self.schema.is_updating()
+    }
+
+    /// The same stream of other columns: a changelog stays one.
+    pub(crate) fn schema_of(&self, visible: &Schema) -> StreamSchema {
+        StreamSchema::with_hidden(visible, self.is_updating())
     }
 
     /// The name of the event-time column, where SQL sees it.

@@ -1,10 +1,10 @@
-//! `ROW_NUMBER() OVER (PARTITION BY window …)`: SQL window functions over the rows of closed windows.
+//! `ROW_NUMBER() OVER (PARTITION BY …)`: SQL window functions, over the rows of closed windows where the partition names
+//! one, and over all rows so far otherwise.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema};
 use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{self, Expr};
 use datafusion::physical_expr::PhysicalExpr;
@@ -12,7 +12,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::window::WindowExpr;
 use datafusion::physical_planner::create_window_expr_with_name;
 use headwater_core::StreamSchema;
-use headwater_plan::{MapNode, NodeKind, Partitioning, WindowFunctionNode};
+use headwater_plan::{KeyedWindowFunctionNode, MapNode, NodeKind, Rank, WindowFunctionNode};
 
 use super::Result;
 use super::expression::Scope;
@@ -23,8 +23,16 @@ use crate::diagnostic::clean::clean;
 
 /// Functions with the same `PARTITION BY` and `ORDER BY`, and where each stands in the output.
 struct Group {
-    functions: Vec<(usize, Arc<dyn WindowExpr>)>,
-    hash: Vec<usize>,
+    functions: Vec<(usize, Arc<dyn WindowExpr>, Option<Rank>)>,
+    partitions: Partitions,
+}
+
+/// How the rows of a partition come together.
+enum Partitions {
+    /// They are of one event-time window, and are dealt out by these columns.
+    Windowed(Vec<usize>),
+    /// They are kept by key.
+    Keyed,
 }
 
 impl Streams<'_> {
@@ -36,38 +44,72 @@ impl Streams<'_> {
         let mut groups: Vec<Group> = Vec::new();
         for (index, expr) in plan.window_expr.iter().enumerate() {
             let name = output.get(visible + index).map_or("", |field| field.name().as_str());
-            let (function, hash) = scope.window_function(expr, name)?;
+            let (function, rank, partitions) = scope.window_function(expr, name)?;
             let group = groups.iter_mut().find(|group| group.takes(&function));
             match group {
-                Some(group) => group.functions.push((index, function)),
-                None => groups.push(Group { functions: vec![(index, function)], hash }),
+                Some(group) => group.functions.push((index, function, rank)),
+                None => groups.push(Group { functions: vec![(index, function, rank)], partitions }),
             }
         }
-        Ok(self.add_groups(&input, groups, output))
+        self.add_groups(&input, groups, output)
     }
 
     /// A node a group, each with its columns behind those of the one before; then the columns in the order asked for.
-    fn add_groups(&mut self, input: &Stream, groups: Vec<Group>, output: &[FieldRef]) -> Stream {
+    fn add_groups(&mut self, input: &Stream, groups: Vec<Group>, output: &[FieldRef]) -> Result<Stream> {
         let visible = input.schema.visible_count();
         let mut fields: Vec<FieldRef> = output.iter().take(visible).cloned().collect();
         let mut order: Vec<usize> = Vec::new();
         let mut stream = input.clone();
-        for Group { functions, hash } in groups {
-            order.extend(functions.iter().map(|(index, _)| *index));
-            fields.extend(functions.iter().filter_map(|(index, _)| output.get(visible + index).cloned()));
-            let schema = StreamSchema::append_only(&Schema::new(fields.clone()));
-            let functions = functions.into_iter().map(|(_, function)| function).collect();
-            let parallel = self.builder.parallelism == 1 || !hash.is_empty();
-            let kind = NodeKind::WindowFunction(WindowFunctionNode { functions });
-            let node = self.builder.graph.add(kind, schema.clone(), parallel);
-            let partitioning =
-                if self.builder.parallelism == 1 { Partitioning::Forward } else { Partitioning::Hash(hash) };
-            self.builder.graph.connect(stream.node, node, 0, partitioning);
-            let mut roles = stream.roles.clone();
-            roles.resize(schema.visible_count(), Role::Plain);
-            stream = Stream { node, schema, roles, ..stream };
+        for Group { functions, partitions } in groups {
+            order.extend(functions.iter().map(|(index, ..)| *index));
+            fields.extend(functions.iter().filter_map(|(index, ..)| output.get(visible + index).cloned()));
+            let ranks: Option<Vec<Rank>> = functions.iter().map(|(_, _, rank)| *rank).collect();
+            let functions: Vec<_> = functions.into_iter().map(|(_, function, _)| function).collect();
+            let calls = Calls { functions, ranks: ranks.unwrap_or_default() };
+            stream = match partitions {
+                Partitions::Windowed(hash) => self.windowed_calls(&stream, calls, hash, &fields),
+                Partitions::Keyed => self.keyed_calls(&stream, calls, &fields)?,
+            };
         }
-        if order.is_sorted() { stream } else { self.reorder(stream, visible, &order, output) }
+        Ok(if order.is_sorted() { stream } else { self.reorder(stream, visible, &order, output) })
+    }
+
+    fn windowed_calls(&mut self, input: &Stream, calls: Calls, hash: Vec<usize>, fields: &[FieldRef]) -> Stream {
+        let schema = StreamSchema::append_only(&Schema::new(fields.to_vec()));
+        let parallel = self.builder.parallelism == 1 || !hash.is_empty();
+        let kind = NodeKind::WindowFunction(WindowFunctionNode { functions: calls.functions, ranks: calls.ranks });
+        let node = self.builder.graph.add(kind, schema.clone(), parallel);
+        let partitioning = self.builder.exchange(hash);
+        self.builder.graph.connect(input.node, node, 0, partitioning);
+        let mut roles = input.roles.clone();
+        roles.resize(schema.visible_count(), Role::Plain);
+        Stream { node, schema, roles, ..input.clone() }
+    }
+
+    /// Functions over all rows of a partition so far.
+    fn keyed_calls(&mut self, input: &Stream, calls: Calls, fields: &[FieldRef]) -> Result<Stream> {
+        let partition_by = calls.functions.first().map(|first| first.partition_by().to_vec()).unwrap_or_default();
+        let (keyed, places) = self.builder.with_keys(input, &partition_by)?;
+        let added = keyed.schema.visible_count() - input.schema.visible_count();
+        // The keys that were added stand between the columns and the results.
+        let mut with_keys: Vec<FieldRef> = keyed.schema.visible().fields().iter().cloned().collect();
+        with_keys.extend(fields.iter().skip(input.schema.visible_count()).cloned());
+        let schema = StreamSchema::updating(&Schema::new(with_keys));
+        let (functions, ranks) = (calls.functions, calls.ranks);
+        let ttl = Some(self.builder.updating_ttl);
+        let kind = NodeKind::KeyedWindowFunction(KeyedWindowFunctionNode { functions, ranks, bound: None, ttl });
+        let node = self.builder.graph.add(kind, schema.clone(), !partition_by.is_empty());
+        let partitioning = self.builder.exchange(places);
+        self.builder.graph.connect(keyed.node, node, 0, partitioning);
+        let roles = vec![Role::Plain; schema.visible_count()];
+        let (windowed, bounded) = (Windowed::No, input.bounded);
+        let stream = Stream { node, schema, roles, windowed, timed: false, bounded, ordered: false };
+        if added == 0 {
+            return Ok(stream);
+        }
+        let visible = input.schema.visible_count();
+        let columns: Vec<usize> = (0..visible).chain(visible + added..stream.schema.visible_count()).collect();
+        Ok(self.builder.choose(&stream, &columns))
     }
 
     fn reorder(&mut self, stream: Stream, visible: usize, order: &[usize], output: &[FieldRef]) -> Stream {
@@ -79,15 +121,22 @@ impl Streams<'_> {
             Arc::new(Column::new(field.name(), place(index))) as Arc<dyn PhysicalExpr>
         };
         let columns = output.iter().enumerate().map(column).collect();
-        let schema = StreamSchema::append_only(&Schema::new(output.to_vec()));
+        let schema = stream.schema_of(&Schema::new(output.to_vec()));
         let roles = stream.roles.clone();
         self.builder.map(&stream, MapNode { predicate: None, columns }, schema, roles)
     }
 }
 
+/// The functions of one node.
+struct Calls {
+    functions: Vec<Arc<dyn WindowExpr>>,
+    /// What they are, where all are ranks.
+    ranks: Vec<Rank>,
+}
+
 impl Group {
     fn takes(&self, function: &Arc<dyn WindowExpr>) -> bool {
-        let first = self.functions.first().map(|(_, first)| first);
+        let first = self.functions.first().map(|(_, first, _)| first);
         first.is_some_and(|first| {
             first.partition_by() == function.partition_by() && first.order_by() == function.order_by()
         })
@@ -95,16 +144,27 @@ impl Group {
 }
 
 impl Scope<'_> {
-    /// The physical form of a window function, and the columns that its partitions can be dealt out by.
-    fn window_function(&self, expr: &Expr, name: &str) -> Result<(Arc<dyn WindowExpr>, Vec<usize>)> {
+    /// The physical form of a window function, the rank that it is, and how its partitions come together.
+    fn window_function(&self, expr: &Expr, name: &str) -> Result<(Arc<dyn WindowExpr>, Option<Rank>, Partitions)> {
         let expr = self.prepare(unaliased(expr))?;
         let Expr::WindowFunction(function) = &expr else {
             return Err(Diagnostic::new("this window function cannot be planned").at(self.place.word("OVER")));
         };
-        self.partitioned_by_window(function)?;
         let (execution, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let physical = create_window_expr_with_name(&expr, name, &self.columns, &execution, &planning);
         let physical = physical.map_err(|error| clean(error, self.place))?;
+        let rank = match function.fun.name() {
+            "row_number" => Some(Rank::RowNumber),
+            "rank" => Some(Rank::Rank),
+            "dense_rank" => Some(Rank::DenseRank),
+            _ => None,
+        };
+        let partition_by = &function.params.partition_by;
+        let windowed = !self.stream.is_updating()
+            && partition_by.iter().any(|expr| self.stream.tells_windows(self.stream.role(expr, &self.columns)));
+        if !windowed {
+            return Ok((physical, rank, Partitions::Keyed));
+        }
         // Any of the other columns tells partitions apart well enough to deal them out.
         let mut hash: Vec<usize> = Vec::new();
         for index in physical.partition_by().iter().filter_map(column_index) {
@@ -113,23 +173,6 @@ impl Scope<'_> {
                 hash.push(index);
             }
         }
-        Ok((physical, hash))
-    }
-
-    fn partitioned_by_window(&self, function: &WindowFunction) -> Result<()> {
-        let over = || self.place.word("OVER");
-        if self.stream.windowed == Windowed::No {
-            let error = Diagnostic::new("a window function over a stream needs rows that are grouped by a window");
-            let hint = "group by a window in a query below this one, and name it in PARTITION BY";
-            return Err(error.at(over()).hint(hint));
-        }
-        let partition_by = &function.params.partition_by;
-        if partition_by.iter().any(|expr| self.stream.tells_windows(self.stream.role(expr, &self.columns))) {
-            return Ok(());
-        }
-        let window = self.stream.roles.iter().position(|role| *role == Role::Window);
-        let name = window.map_or("window", |index| self.stream.schema.full().field(index).name());
-        let error = Diagnostic::new("a window function over a stream is evaluated window by window");
-        Err(error.at(over()).hint(format!("write OVER (PARTITION BY {name}, …)")))
+        Ok((physical, rank, Partitions::Windowed(hash)))
     }
 }

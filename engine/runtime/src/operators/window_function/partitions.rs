@@ -18,25 +18,44 @@ use headwater_core::OperatorError;
 
 use crate::operators::evaluate;
 
-/// How to sort and cut the rows of closed windows.
-pub(super) struct PartitionOrder {
+/// How to sort and cut the rows of windows or of keys.
+pub(in crate::operators) struct PartitionOrder {
+    /// Where the event time is, where rows of different times are of different partitions.
+    time_index: Option<usize>,
     partition_by: Vec<Arc<dyn PhysicalExpr>>,
     order_by: Vec<PhysicalSortExpr>,
     ties: Vec<usize>,
     sort: RowConverter,
+    tie: RowConverter,
     partition: RowConverter,
 }
 
+/// Rows in order, cut into partitions.
+pub(in crate::operators) struct Partitioned {
+    /// The rows.
+    pub(in crate::operators) rows: RecordBatch,
+    /// The partitions.
+    pub(in crate::operators) partitions: Vec<Range<usize>>,
+    /// For each row whether `ORDER BY` tells it from the one before.
+    pub(in crate::operators) begins_peers: Vec<bool>,
+}
+
 impl PartitionOrder {
-    /// The order of functions that share it, over rows of `input`, whose last column is the event time.
-    pub(super) fn new(functions: &[Arc<dyn WindowExpr>], input: &Schema) -> Result<Self, OperatorError> {
+    /// The order of functions that share it, over rows of `input`. Rows of different event times, the column at
+    /// `time_index`, are of different partitions where that is given. Ties are broken by the first `columns` columns.
+    pub(in crate::operators) fn new(
+        functions: &[Arc<dyn WindowExpr>],
+        input: &Schema,
+        time_index: Option<usize>,
+        columns: usize,
+    ) -> Result<Self, OperatorError> {
         let first = functions.first().ok_or_else(|| OperatorError::plan("a node without window functions"))?;
         let (partition_by, order_by) = (first.partition_by().to_vec(), first.order_by().to_vec());
         let data_type = |expression: &Arc<dyn PhysicalExpr>| {
             let step = || format!("find the type of {expression}");
             expression.data_type(input).map_err(|source| OperatorError::evaluate(step(), source))
         };
-        let mut fields = vec![SortField::new(evaluate::NANOSECONDS)];
+        let mut fields: Vec<SortField> = time_index.iter().map(|_| SortField::new(evaluate::NANOSECONDS)).collect();
         for expression in &partition_by {
             fields.push(SortField::new(data_type(expression)?));
         }
@@ -45,46 +64,72 @@ impl PartitionOrder {
             fields.push(SortField::new_with_options(data_type(&by.expr)?, by.options));
         }
         let mut ties = Vec::new();
-        for (index, field) in input.fields().iter().enumerate() {
+        let mut tie_fields = Vec::new();
+        for (index, field) in input.fields().iter().enumerate().take(columns) {
             let field = SortField::new(field.data_type().clone());
             if RowConverter::supports_fields(std::slice::from_ref(&field)) {
                 ties.push(index);
-                fields.push(field);
+                tie_fields.push(field);
             }
         }
-        Ok(PartitionOrder { partition_by, order_by, ties, sort: converter(fields)?, partition })
+        let (sort, tie) = (converter(fields)?, converter(tie_fields)?);
+        Ok(PartitionOrder { time_index, partition_by, order_by, ties, sort, tie, partition })
     }
 
-    /// The rows in order: by event time, partition, `ORDER BY`, then everything else.
-    pub(super) fn sort(&self, batch: &RecordBatch) -> Result<RecordBatch, OperatorError> {
+    /// The rows in order (by partition, `ORDER BY`, then everything else), and their partitions.
+    pub(in crate::operators) fn partition(&self, batch: &RecordBatch) -> Result<Partitioned, OperatorError> {
         let mut columns = self.partition_columns(batch)?;
+        let partition = convert(&self.partition, &columns)?;
         for by in &self.order_by {
             columns.push(evaluate::column(&by.expr, batch)?);
         }
-        columns.extend(self.ties.iter().map(|index| batch.column(*index).clone()));
-        let rows = convert(&self.sort, &columns)?;
+        let keys = convert(&self.sort, &columns)?;
         let mut order: Vec<u32> = (0..batch.num_rows() as u32).collect();
-        order.sort_by(|a, b| rows.row(*a as usize).cmp(&rows.row(*b as usize)));
-        take_record_batch(batch, &UInt32Array::from(order))
-            .map_err(|source| OperatorError::arrow("sort the rows of windows", source))
-    }
-
-    /// The partitions of sorted rows, each of one event time.
-    pub(super) fn partitions(&self, sorted: &RecordBatch) -> Result<Vec<Range<usize>>, OperatorError> {
-        let rows = convert(&self.partition, &self.partition_columns(sorted)?)?;
+        order.sort_unstable_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)).then(a.cmp(b)));
+        let mut begins_peers: Vec<bool> = vec![true; order.len()];
+        for (row, pair) in order.windows(2).enumerate() {
+            begins_peers[row + 1] = keys.row(pair[0] as usize) != keys.row(pair[1] as usize);
+        }
+        self.break_ties(batch, &mut order, &begins_peers)?;
         let mut partitions = Vec::new();
         let mut start = 0;
-        for row in 1..=sorted.num_rows() {
-            if row == sorted.num_rows() || rows.row(row) != rows.row(start) {
+        for row in 1..=order.len() {
+            let begins = row == order.len()
+                || (begins_peers[row] && partition.row(order[row] as usize) != partition.row(order[start] as usize));
+            if begins {
                 partitions.push(start..row);
                 start = row;
             }
         }
-        Ok(partitions)
+        let rows = take_record_batch(batch, &UInt32Array::from(order))
+            .map_err(|source| OperatorError::arrow("sort the rows of windows", source))?;
+        Ok(Partitioned { rows, partitions, begins_peers })
+    }
+
+    /// Orders the rows that the functions hold for equal.
+    fn break_ties(&self, batch: &RecordBatch, order: &mut [u32], begins_peers: &[bool]) -> Result<(), OperatorError> {
+        if begins_peers.iter().all(|begins| *begins) {
+            return Ok(());
+        }
+        let columns: Vec<ArrayRef> = self.ties.iter().map(|index| batch.column(*index).clone()).collect();
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let rows = convert(&self.tie, &columns)?;
+        let mut start = 0;
+        for row in 1..=order.len() {
+            if row == order.len() || begins_peers[row] {
+                if row - start > 1 {
+                    order[start..row].sort_by(|a, b| rows.row(*a as usize).cmp(&rows.row(*b as usize)));
+                }
+                start = row;
+            }
+        }
+        Ok(())
     }
 
     fn partition_columns(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, OperatorError> {
-        let mut columns = batch.columns().last().cloned().into_iter().collect::<Vec<_>>();
+        let mut columns: Vec<ArrayRef> = self.time_index.iter().map(|index| batch.column(*index).clone()).collect();
         columns.extend(evaluate::columns(&self.partition_by, batch)?);
         Ok(columns)
     }

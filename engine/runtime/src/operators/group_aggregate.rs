@@ -1,0 +1,244 @@
+//! Aggregates by key without a window: results that are corrected as rows come.
+//!
+//! [`GroupAggregate`] takes rows, or the states of a [`GroupPartial`] before an exchange, and keeps the states of each
+//! group with its last result. Changes are folded in a table of their own; a flush merges it with the stored states of
+//! the groups in it, so that it costs what changed. A changelog is the work of [`Recompute`].
+
+mod partial;
+mod recompute;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, TimestampNanosecondArray};
+use arrow::compute::{filter_record_batch, not};
+use arrow::datatypes::{Field, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use headwater_core::{
+    Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
+    hash_columns,
+};
+use headwater_plan::{GroupAggregateNode, Phase};
+
+use super::aggregation::Aggregation;
+use super::changelog::equal_rows;
+use super::chunk::ChunkNames;
+use super::group_table::GroupTable;
+use super::retention::Retention;
+use super::row_table::RowTable;
+use super::state_log::{StateLog, split_weight};
+pub(super) use partial::GroupPartial;
+pub(super) use recompute::Recompute;
+
+/// The state table: a row a group with its keys, states and last results.
+const TABLE: &str = "groups";
+/// Groups that may wait for a flush.
+const DELTA_GROUPS_MAX: usize = 128 * 1024;
+
+/// The aggregation of a node. Its last aggregate is the greatest event time of a group's rows.
+pub(super) fn aggregation(node: &GroupAggregateNode) -> Result<Arc<Aggregation>, OperatorError> {
+    Aggregation::of(node.phase, &node.keys, &node.key_fields, &node.aggregates)
+}
+
+/// Keeps every group's states and last result.
+pub(super) struct GroupAggregate {
+    aggregation: Arc<Aggregation>,
+    schema: StreamSchema,
+    stored: SchemaRef,
+    delta: Option<GroupTable>,
+    groups: RowTable,
+    log: StateLog,
+    retention: Retention,
+    /// Whether the one group without keys has had a result.
+    begun: bool,
+}
+
+impl GroupAggregate {
+    /// `schema` is the node's output; `kept` says whether there will be checkpoints.
+    pub(super) fn new(node: &GroupAggregateNode, schema: StreamSchema, kept: bool) -> Result<Self, OperatorError> {
+        let aggregation = aggregation(node)?;
+        let stored = stored_schema(&aggregation, &schema)?;
+        Ok(GroupAggregate {
+            delta: None,
+            groups: RowTable::new(stored.clone()),
+            log: StateLog::new(TABLE, &stored, aggregation.key_indices(), kept),
+            retention: Retention::new(node.ttl),
+            begun: !node.keys.is_empty() || node.phase == Phase::Partial,
+            aggregation,
+            schema,
+            stored,
+        })
+    }
+
+    fn flush(&mut self, out: &mut dyn Output) -> Result<(), OperatorError> {
+        if !std::mem::replace(&mut self.begun, true) {
+            delta(&mut self.delta, &self.aggregation)?.begin_group()?;
+        }
+        let Some(delta) = self.delta.take() else { return Ok(()) };
+        let changed = delta.into_states()?;
+        let hashes = self.hashes(&changed)?;
+        let old = self.groups.take(&hashes)?.rows;
+        // Stored keys are distinct, so the old groups are the first ones of the merged table, in their order.
+        let mut merged = GroupTable::new(&self.aggregation)?;
+        merged.merge(&old)?;
+        merged.merge(&changed)?;
+        let states = merged.into_states()?;
+        let mut finished = GroupTable::new(&self.aggregation)?;
+        finished.merge(&states)?;
+        let mut columns = states.columns().to_vec();
+        columns.extend(finished.into_results()?.results);
+        let new = self.lay_out(columns, states.num_rows())?;
+        self.emit(&old, &new, out)?;
+        self.keep(&old, new)
+    }
+
+    fn hashes(&self, rows: &RecordBatch) -> Result<Vec<u64>, OperatorError> {
+        let keys = &rows.columns()[..self.aggregation.key_indices().len()];
+        hash_columns(keys, rows.num_rows())
+    }
+
+    fn lay_out(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, OperatorError> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.stored.clone(), columns, &options).map_err(failed)
+    }
+
+    /// Takes back the old results that are not the new ones, and sends those.
+    fn emit(&self, old: &RecordBatch, new: &RecordBatch, out: &mut dyn Output) -> Result<(), OperatorError> {
+        let count = old.num_rows();
+        let (before, after) = (self.results(old), self.results(&new.slice(0, count)));
+        let same = equal_rows(&before, &after, count, true)?;
+        let changed = not(&same).map_err(failed)?;
+        if self.schema.is_updating() && changed.true_count() > 0 {
+            // The correction is as old as what corrects it.
+            let times = new.slice(0, count).columns().last().cloned();
+            let mut columns = old.columns().to_vec();
+            if let (Some(last), Some(times)) = (columns.last_mut(), times) {
+                *last = times;
+            }
+            let old = RecordBatch::try_new(old.schema(), columns).map_err(failed)?;
+            out.emit(self.output(&filter_record_batch(&old, &changed).map_err(failed)?, -1)?)?;
+        }
+        let fresh = BooleanArray::from_iter((0..new.num_rows()).map(|row| Some(row >= count || changed.value(row))));
+        out.emit(self.output(&filter_record_batch(new, &fresh).map_err(failed)?, 1)?)
+    }
+
+    /// The columns of the results but for the last, the event time.
+    fn results(&self, stored: &RecordBatch) -> Vec<ArrayRef> {
+        let first = self.aggregation.state_schema().fields().len();
+        stored.columns()[first..stored.num_columns() - 1].to_vec()
+    }
+
+    fn output(&self, stored: &RecordBatch, weight: i64) -> Result<RecordBatch, OperatorError> {
+        let mut columns = stored.columns()[..self.aggregation.key_indices().len()].to_vec();
+        columns.extend(self.results(stored));
+        let times = times(stored)?;
+        self.schema.changes(columns, times, Int64Array::from_value(weight, stored.num_rows()))
+    }
+
+    fn keep(&mut self, old: &RecordBatch, new: RecordBatch) -> Result<(), OperatorError> {
+        if self.log.is_kept() {
+            let live = self.groups.len() + new.num_rows();
+            let changes = [weighted(self.log.schema(), old, -1)?, weighted(self.log.schema(), &new, 1)?];
+            changes.into_iter().try_for_each(|change| self.log.record(change, live))?;
+        }
+        let hashes = self.hashes(&new)?;
+        self.groups.insert(new, &hashes, |_| 1, |_| 0)
+    }
+}
+
+impl Operator for GroupAggregate {
+    fn name(&self) -> &str {
+        "group"
+    }
+
+    fn on_batch(&mut self, _input: usize, batch: RecordBatch, out: &mut dyn Output) -> Result<(), OperatorError> {
+        let rows = self.aggregation.rows(&batch)?;
+        let table = delta(&mut self.delta, &self.aggregation)?;
+        table.add(&rows)?;
+        if table.len() > DELTA_GROUPS_MAX {
+            self.flush(out)?;
+        }
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark, out: &mut dyn Output) -> Result<Watermark, OperatorError> {
+        if watermark == Watermark::END {
+            self.flush(out)?;
+        }
+        if let Some(before) = self.retention.due(watermark.time) {
+            let forgotten = self.groups.take(&self.groups.hashes_older(before)?)?;
+            self.log.record(weighted(self.log.schema(), &forgotten.rows, -1)?, self.groups.len())?;
+        }
+        Ok(watermark)
+    }
+
+    fn on_flush(&mut self, out: &mut dyn Output) -> Result<(), OperatorError> {
+        self.flush(out)
+    }
+
+    fn on_barrier(&mut self, epoch: Epoch, out: &mut dyn Output) -> Result<Snapshot, OperatorError> {
+        self.flush(out)?;
+        let (groups, schema) = (&self.groups, self.log.schema().clone());
+        let all = || weighted(&schema, &groups.rows(&groups.slots())?, 1);
+        let chunks = self.log.hand_over(groups.len(), &mut ChunkNames::of(epoch), all)?;
+        Ok(Snapshot { chunks })
+    }
+
+    fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
+        let (rows, _) = split_weight(&self.log.restore(&chunks, range)?)?;
+        self.begun |= rows.num_rows() > 0;
+        let rows = self.lay_out(rows.columns().to_vec(), rows.num_rows())?;
+        let hashes = self.hashes(&rows)?;
+        self.groups.insert(rows, &hashes, |_| 1, |_| 0)
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.groups.size() + self.delta.as_ref().map_or(0, GroupTable::size)
+    }
+}
+
+/// The table of what changed since the last flush.
+fn delta<'a>(
+    delta: &'a mut Option<GroupTable>,
+    aggregation: &Arc<Aggregation>,
+) -> Result<&'a mut GroupTable, OperatorError> {
+    Ok(match delta {
+        Some(table) => table,
+        none => none.insert(GroupTable::new(aggregation)?),
+    })
+}
+
+/// Keys, states, then results; the last of them is the event time.
+fn stored_schema(aggregation: &Aggregation, output: &StreamSchema) -> Result<SchemaRef, OperatorError> {
+    let visible = output.visible();
+    let results = visible.fields().iter().skip(aggregation.key_indices().len());
+    if results.len() + 1 != aggregation.functions().len() {
+        return Err(OperatorError::plan("a group's results are not its aggregates without the event time"));
+    }
+    let result =
+        |(index, field): (usize, &Arc<Field>)| Field::new(format!("_result_{index}"), field.data_type().clone(), true);
+    let results: Vec<Field> = results.enumerate().map(result).collect();
+    let time = Field::new(headwater_core::EVENT_TIME, super::evaluate::NANOSECONDS, true);
+    Ok(aggregation.state_schema_with(results.into_iter().chain([time])))
+}
+
+/// The last column as event times; a group without rows is as old as time.
+fn times(stored: &RecordBatch) -> Result<ArrayRef, OperatorError> {
+    let times = headwater_core::schema::event_times(stored)?;
+    Ok(match times.null_count() {
+        0 => Arc::new(times.clone()),
+        _ => Arc::new(TimestampNanosecondArray::from_iter_values(
+            times.iter().map(|time| time.unwrap_or(EventTime(0).nanos())),
+        )),
+    })
+}
+
+/// Rows with one weight.
+fn weighted(schema: &SchemaRef, rows: &RecordBatch, weight: i64) -> Result<RecordBatch, OperatorError> {
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from_value(weight, rows.num_rows())));
+    RecordBatch::try_new(schema.clone(), columns).map_err(failed)
+}
+
+fn failed(source: arrow::error::ArrowError) -> OperatorError {
+    OperatorError::arrow("keep the results of groups", source)
+}

@@ -1,0 +1,82 @@
+//! The half of a group aggregate before an exchange: rows become groups of states, so that fewer of them travel. Keeps
+//! nothing over a flush or a barrier.
+
+use std::sync::Arc;
+
+use arrow::array::TimestampNanosecondArray;
+use arrow::record_batch::RecordBatch;
+use headwater_core::{Epoch, Operator, OperatorError, Output, Snapshot, StreamSchema, Watermark};
+use headwater_plan::GroupAggregateNode;
+
+use super::{aggregation, delta};
+use crate::operators::BATCH_ROWS;
+use crate::operators::aggregation::Aggregation;
+use crate::operators::group_table::GroupTable;
+
+/// So many rows are worth waiting for before their groups are sent on.
+const ROWS_MAX: usize = 8 * BATCH_ROWS;
+
+/// Aggregates what arrives between two flushes.
+pub(crate) struct GroupPartial {
+    aggregation: Arc<Aggregation>,
+    schema: StreamSchema,
+    delta: Option<GroupTable>,
+    rows: usize,
+}
+
+impl GroupPartial {
+    /// `schema` is the node's output: keys and states.
+    pub(crate) fn new(node: &GroupAggregateNode, schema: StreamSchema) -> Result<Self, OperatorError> {
+        Ok(GroupPartial { aggregation: aggregation(node)?, schema, delta: None, rows: 0 })
+    }
+
+    fn flush(&mut self, out: &mut dyn Output) -> Result<(), OperatorError> {
+        let Some(table) = self.delta.take() else { return Ok(()) };
+        self.rows = 0;
+        let states = table.into_states()?;
+        for offset in (0..states.num_rows()).step_by(BATCH_ROWS) {
+            let part = states.slice(offset, BATCH_ROWS.min(states.num_rows() - offset));
+            // The states hold the time; what the rows say is of no use to the other half.
+            let times = TimestampNanosecondArray::from_value(0, part.num_rows());
+            out.emit(self.schema.batch(part.columns().to_vec(), Arc::new(times))?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Operator for GroupPartial {
+    fn name(&self) -> &str {
+        "group-partial"
+    }
+
+    fn on_batch(&mut self, _input: usize, batch: RecordBatch, out: &mut dyn Output) -> Result<(), OperatorError> {
+        let rows = self.aggregation.rows(&batch)?;
+        let table = delta(&mut self.delta, &self.aggregation)?;
+        table.add(&rows)?;
+        self.rows += rows.count;
+        if table.len() > BATCH_ROWS || self.rows > ROWS_MAX {
+            self.flush(out)?;
+        }
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark, out: &mut dyn Output) -> Result<Watermark, OperatorError> {
+        if watermark == Watermark::END {
+            self.flush(out)?;
+        }
+        Ok(watermark)
+    }
+
+    fn on_flush(&mut self, out: &mut dyn Output) -> Result<(), OperatorError> {
+        self.flush(out)
+    }
+
+    fn on_barrier(&mut self, _epoch: Epoch, out: &mut dyn Output) -> Result<Snapshot, OperatorError> {
+        self.flush(out)?;
+        Ok(Snapshot::default())
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.delta.as_ref().map_or(0, GroupTable::size)
+    }
+}
