@@ -5,6 +5,9 @@
 //! another. So it must never change, and depends on neither the processor nor a library's version. Hash maps inside
 //! an operator are free to use another one.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -48,6 +51,27 @@ impl KeyRange {
 /// The instance of `count` whose range holds `hash`: the inverse of [`KeyRange::of`].
 pub fn owner(hash: u64, count: usize) -> usize {
     ((hash as u128 * count as u128) >> 64) as usize
+}
+
+/// A map whose keys are hashes already.
+pub type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
+
+/// The hasher of what is a hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash_bytes(bytes);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
 }
 
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;

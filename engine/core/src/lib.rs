@@ -4,6 +4,7 @@
 //! Nothing here runs anything: there is no task, no clock, no file and no network in this crate. An operator can be
 //! driven by [`script`] alone, which is how all of them are tested.
 
+pub mod changelog;
 pub mod error;
 pub mod key;
 pub mod message;

@@ -10,8 +10,8 @@ use headwater_core::{Operator, OperatorError, StreamSchema};
 use headwater_plan::{Graph, JoinTime, NodeId, NodeKind, Partitioning, Phase, Window, WindowAggregateNode};
 
 mod aggregation;
-mod changelog;
 mod chunk;
+mod equality;
 mod evaluate;
 mod fold;
 mod group_aggregate;

@@ -3,7 +3,7 @@
 use arrow::record_batch::RecordBatch;
 use headwater_core::{Epoch, Operator, OperatorError, Output, Snapshot, StreamSchema, Watermark};
 
-use super::changelog::fold;
+use headwater_core::changelog::fold;
 
 /// So many changes may wait for a flush.
 const PENDING_ROWS_MAX: usize = 256 * 1024;

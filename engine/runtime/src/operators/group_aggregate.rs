@@ -20,8 +20,8 @@ use headwater_core::{
 use headwater_plan::{GroupAggregateNode, Phase};
 
 use super::aggregation::Aggregation;
-use super::changelog::equal_rows;
 use super::chunk::ChunkNames;
+use super::equality::equal_rows;
 use super::group_table::GroupTable;
 use super::retention::Retention;
 use super::row_table::RowTable;

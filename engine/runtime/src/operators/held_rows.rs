@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use headwater_core::{OperatorError, StreamSchema};
 
-use super::changelog::{fold, row_weights};
 use super::chunk::Chunk;
 use super::state_log::with_weight;
+use headwater_core::changelog::{fold, row_weights};
 
 /// Rows that wait may grow to this many times what they were after the last fold.
 const GROWTH: usize = 2;

@@ -20,11 +20,12 @@ use headwater_core::{
 };
 use headwater_plan::{JoinNode, JoinTime};
 
-use super::changelog::{HashedMap, row_weights};
 use super::chunk::{ChunkNames, StoredWatermark};
 use super::retention::Retention;
 use super::row_table::SlotId;
 pub(super) use as_of::AsOfJoin;
+use headwater_core::changelog::row_weights;
+use headwater_core::key::HashedMap;
 use pairs::{Pairing, Pairs};
 use side::{Alone, Arrived, Side};
 

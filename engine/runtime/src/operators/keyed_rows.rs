@@ -9,12 +9,12 @@ use std::time::Duration;
 use arrow::array::Int64Array;
 use datafusion::physical_expr::PhysicalExpr;
 
-use super::changelog::{fold, row_weights};
 use super::chunk::ChunkNames;
 use super::evaluate;
 use super::retention::Retention;
 use super::row_table::{RowTable, Taken};
 use super::state_log::{StateLog, split_weight};
+use headwater_core::changelog::{fold, negated, row_weights};
 
 /// The state table: a row a row, with its weight.
 const TABLE: &str = "rows";
@@ -150,16 +150,6 @@ fn weighted(
     let mut columns = rows.columns().to_vec();
     columns.push(Arc::new(Int64Array::from(weights)));
     RecordBatch::try_new(schema.clone(), columns).map_err(failed)
-}
-
-/// The same rows, taken back.
-pub(super) fn negated(weighted: &RecordBatch) -> Result<RecordBatch, OperatorError> {
-    let weights = row_weights(weighted);
-    let mut columns = weighted.columns().to_vec();
-    if let Some(last) = columns.last_mut() {
-        *last = Arc::new(weights.unary::<_, arrow::datatypes::Int64Type>(|weight| -weight));
-    }
-    RecordBatch::try_new(weighted.schema(), columns).map_err(failed)
 }
 
 fn failed(source: arrow::error::ArrowError) -> OperatorError {

@@ -15,9 +15,9 @@ use headwater_core::{
 };
 use headwater_plan::KeyedWindowFunctionNode;
 
-use super::changelog::{expand, fold};
 use super::keyed_rows::KeyedRows;
 use super::window_function::{Functions, PartitionOrder};
+use headwater_core::changelog::{expand, fold};
 
 /// Evaluates window functions whenever their partitions change.
 pub(super) struct KeyedWindowFunction {

@@ -9,10 +9,10 @@ use headwater_core::{
 };
 use headwater_plan::OrderNode;
 
-use super::changelog::{expand, fold};
 use super::chunk::{ChunkNames, check_columns};
 use super::evaluate;
 use super::held_rows::HeldRows;
+use headwater_core::changelog::{expand, fold};
 
 /// The state table: all rows so far.
 const TABLE: &str = "rows";

@@ -14,7 +14,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use headwater_core::OperatorError;
 use headwater_core::schema::event_times;
 
-use super::changelog::HashedMap;
+use headwater_core::key::HashedMap;
 
 /// So many segments of one size are merged.
 const SEGMENTS_MAX: usize = 8;

@@ -9,9 +9,9 @@ use headwater_core::{
     Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
 };
 
-use super::changelog::expand;
 use super::chunk::{ChunkNames, StoredWatermark, check_columns, in_range};
 use super::held_rows::HeldRows;
+use headwater_core::changelog::expand;
 
 /// The state table: rows that wait.
 const TABLE: &str = "waiting";

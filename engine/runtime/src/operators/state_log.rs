@@ -7,8 +7,8 @@ use arrow::record_batch::RecordBatch;
 use headwater_core::{KeyRange, OperatorError, RestoredChunk, StateChunk, WEIGHT};
 use std::sync::Arc;
 
-use super::changelog::fold;
 use super::chunk::{Chunk, ChunkNames, check_columns, in_range};
+use headwater_core::changelog::fold;
 
 /// Changes that may wait, beyond what there is, before they are folded.
 const PENDING_ROWS_MIN: usize = 64 * 1024;

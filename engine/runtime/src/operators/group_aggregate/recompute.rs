@@ -13,9 +13,9 @@ use headwater_plan::GroupAggregateNode;
 
 use super::aggregation;
 use crate::operators::aggregation::Aggregation;
-use crate::operators::changelog::{expand, fold};
 use crate::operators::group_table::GroupTable;
 use crate::operators::keyed_rows::KeyedRows;
+use headwater_core::changelog::{expand, fold};
 
 /// Keeps the rows of every group.
 pub(crate) struct Recompute {

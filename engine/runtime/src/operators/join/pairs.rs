@@ -15,7 +15,7 @@ use headwater_plan::JoinNode;
 
 use super::rows_at;
 use super::side::{Arrived, Side};
-use crate::operators::changelog::equal_rows;
+use crate::operators::equality::equal_rows;
 use crate::operators::evaluate;
 use crate::operators::row_table::SlotId;
 
@@ -79,7 +79,7 @@ impl Pairing {
         let own = rows_at(&arrived.rows, &own_rows)?;
         let found = other.table.rows(&slots)?;
         let own_index = UInt32Array::from(own_rows);
-        let own_keys = crate::operators::changelog::take_all(&arrived.keys, &own_index)?;
+        let own_keys = crate::operators::equality::take_all(&arrived.keys, &own_index)?;
         let found_keys = evaluate::columns(&other.keys, &found)?;
         let mut mask = equal_rows(&own_keys, &found_keys, own.num_rows(), self.null_equal)?;
         let combined = self.combine(input, &own, &found)?;

@@ -1,42 +1,19 @@
-//! Changes as weighted rows: how they are folded, compared and expanded. Knows no operator and no key.
+//! Changes as weighted rows: how they are folded and expanded. Knows no operator and no key.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array, make_comparator};
-use arrow::buffer::BooleanBuffer;
-use arrow::compute::kernels::cmp::{eq, not_distinct};
-use arrow::compute::{SortOptions, and, concat_batches, take, take_record_batch};
+use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
-use headwater_core::key::hash_bytes;
-use headwater_core::schema::weights;
-use headwater_core::{OperatorError, WEIGHT};
 
-/// A map whose keys are hashes already.
-pub(super) type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
-
-/// The hasher of what is a hash.
-#[derive(Default)]
-pub(super) struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = hash_bytes(bytes);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
+use crate::error::OperatorError;
+use crate::key::{HashedMap, hash_bytes};
+use crate::schema::{WEIGHT, weights};
 
 /// The weight of each row: 1 where the batch has none.
-pub(super) fn row_weights(batch: &RecordBatch) -> Int64Array {
+pub fn row_weights(batch: &RecordBatch) -> Int64Array {
     weights(batch).cloned().unwrap_or_else(|| Int64Array::from_value(1, batch.num_rows()))
 }
 
@@ -45,11 +22,10 @@ pub(super) fn row_weights(batch: &RecordBatch) -> Int64Array {
 /// retractions is given back as it is: equal rows in it stay apart.
 ///
 /// `schema` has the weight as its last column.
-pub(super) fn fold(
-    schema: &SchemaRef,
-    batches: &[RecordBatch],
-    beside: &[usize],
-) -> Result<RecordBatch, OperatorError> {
+///
+/// # Errors
+/// When a batch does not fit the schema, or a column has a type without an order (a map, say).
+pub fn fold(schema: &SchemaRef, batches: &[RecordBatch], beside: &[usize]) -> Result<RecordBatch, OperatorError> {
     let failed = |source| OperatorError::arrow("fold changes", source);
     let batch = match batches {
         [only] => only.clone(),
@@ -64,7 +40,7 @@ pub(super) fn fold(
     let (kept, sums) = fold_rows(&identity, weights)?;
     let folded = take_record_batch(&batch, &UInt32Array::from(kept)).map_err(failed)?;
     let mut columns = folded.columns().to_vec();
-    columns[last] = std::sync::Arc::new(Int64Array::from(sums));
+    columns[last] = Arc::new(Int64Array::from(sums));
     RecordBatch::try_new(batch.schema(), columns).map_err(failed)
 }
 
@@ -82,7 +58,7 @@ fn fold_rows(identity: &[ArrayRef], weights: &Int64Array) -> Result<(Vec<u32>, V
     let fields = identity.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let converter = RowConverter::new(fields).map_err(failed)?;
     let rows = converter.convert_columns(identity).map_err(failed)?;
-    let mut groups: HashedMap<Vec<u32>> = HashMap::default();
+    let mut groups: HashedMap<Vec<u32>> = HashedMap::default();
     for row in 0..weights.len() {
         let bytes = rows.row(row);
         let candidates = groups.entry(hash_bytes(bytes.as_ref())).or_default();
@@ -106,7 +82,10 @@ fn fold_rows(identity: &[ArrayRef], weights: &Int64Array) -> Result<(Vec<u32>, V
 
 /// The rows of folded changes, each as often as it weighs; those that weigh less than nothing wait for their
 /// counterpart and are left out. The weight column stays.
-pub(super) fn expand(batch: &RecordBatch) -> Result<RecordBatch, OperatorError> {
+///
+/// # Errors
+/// When Arrow refuses to repeat a column's values.
+pub fn expand(batch: &RecordBatch) -> Result<RecordBatch, OperatorError> {
     let weights = row_weights(batch);
     if weights.values().iter().all(|weight| *weight == 1) {
         return Ok(batch.clone());
@@ -118,46 +97,21 @@ pub(super) fn expand(batch: &RecordBatch) -> Result<RecordBatch, OperatorError> 
     take_record_batch(batch, &UInt32Array::from(rows)).map_err(|e| OperatorError::arrow("repeat rows", e))
 }
 
-/// For which rows all columns of `left` equal those of `right`; where `null_equal`, two nulls are equal.
-pub(super) fn equal_rows(
-    left: &[ArrayRef],
-    right: &[ArrayRef],
-    rows: usize,
-    null_equal: bool,
-) -> Result<BooleanArray, OperatorError> {
-    let failed = |source| OperatorError::arrow("compare keys", source);
-    let mut equal = BooleanArray::new(BooleanBuffer::new_set(rows), None);
-    for (left, right) in left.iter().zip(right) {
-        let same = match (left.data_type().is_nested(), null_equal) {
-            (true, _) => nested_equal(left, right, null_equal)?,
-            (false, true) => not_distinct(left, right).map_err(failed)?,
-            (false, false) => eq(left, right).map_err(failed)?,
-        };
-        equal = and(&equal, &same).map_err(failed)?;
+/// The same rows, taken back.
+///
+/// # Errors
+/// When the last column of the batch is not the weight.
+pub fn negated(weighted: &RecordBatch) -> Result<RecordBatch, OperatorError> {
+    let weights = row_weights(weighted);
+    let mut columns = weighted.columns().to_vec();
+    if let Some(last) = columns.last_mut() {
+        *last = Arc::new(weights.unary::<_, arrow::datatypes::Int64Type>(|weight| -weight));
     }
-    Ok(match equal.null_count() {
-        0 => equal,
-        _ => arrow::compute::prep_null_mask_filter(&equal),
-    })
-}
-
-fn nested_equal(left: &ArrayRef, right: &ArrayRef, null_equal: bool) -> Result<BooleanArray, OperatorError> {
-    let compare = make_comparator(left.as_ref(), right.as_ref(), SortOptions::default())
-        .map_err(|source| OperatorError::arrow("compare keys", source))?;
-    let both = |row| null_equal || (left.is_valid(row) && right.is_valid(row));
-    Ok((0..left.len()).map(|row| Some(both(row) && compare(row, row).is_eq())).collect())
-}
-
-/// The rows of each column at `rows`.
-pub(super) fn take_all(columns: &[ArrayRef], rows: &UInt32Array) -> Result<Vec<ArrayRef>, OperatorError> {
-    let taken = columns.iter().map(|column| take(column, rows, None));
-    taken.collect::<Result<_, _>>().map_err(|source| OperatorError::arrow("take rows", source))
+    RecordBatch::try_new(weighted.schema(), columns).map_err(|e| OperatorError::arrow("take back rows", e))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{AsArray, StringArray};
     use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
