@@ -1,7 +1,8 @@
 //! Materialized views: rows of a continuous query kept in memory, to be read at once and to be followed.
 //!
-//! A view is a sink with readers. Its rows are append-only and bounded by a retention in event time and by a number of
-//! rows; they survive a restart in the job's checkpoints. Readers get snapshots ([`View::snapshot`]) or follow the
+//! A view is a sink with readers. Where its rows only come they are bounded by a retention in event time and by a number
+//! of rows; a changelog is kept as what it adds up to, and bounds itself. Both survive a restart in the job's
+//! checkpoints. Readers get snapshots ([`View::snapshot`]) or follow the
 //! changes ([`View::subscribe`]).
 //!
 //! | file | what |

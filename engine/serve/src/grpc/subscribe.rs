@@ -33,11 +33,8 @@ pub(super) fn answers(subscription: Subscription, format: Format) -> Answers<Sub
 fn messages(event: ViewEvent, format: Format, subscription: &Subscription) -> Result<VecDeque<Event>, Status> {
     match event {
         ViewEvent::Snapshot(snapshot) => snapshot_messages(&snapshot, format, subscription),
-        ViewEvent::Rows(rows) => {
-            let parts = parts(&rows, format).map_err(|error| status(&error))?;
-            let changes = parts.into_iter().map(|part| Changes { rows: part.rows, arrow_ipc: part.arrow_ipc });
-            Ok(changes.map(Event::Changes).collect())
-        }
+        ViewEvent::Rows(rows) => changes(&rows, false, format),
+        ViewEvent::Removed(rows) => changes(&rows, true, format),
         ViewEvent::Progress { watermark, retained_from } => {
             let progress = Progress {
                 watermark: timestamp(watermark),
@@ -73,4 +70,10 @@ fn snapshot_messages(
         last.more = false;
     }
     Ok(messages.into_iter().map(Event::Snapshot).collect())
+}
+
+fn changes(rows: &RecordBatch, removed: bool, format: Format) -> Result<VecDeque<Event>, Status> {
+    let parts = parts(rows, format).map_err(|error| status(&error))?;
+    let changes = parts.into_iter().map(|part| Changes { rows: part.rows, arrow_ipc: part.arrow_ipc, removed });
+    Ok(changes.map(Event::Changes).collect())
 }

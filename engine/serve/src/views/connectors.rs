@@ -69,10 +69,6 @@ struct ViewSpec {
 
 impl SinkSpec for ViewSpec {
     fn bind(&self, schema: &StreamSchema) -> Result<SinkFactoryRef, TableError> {
-        if schema.is_updating() {
-            let message = format!("materialized view '{}' takes no changelog", self.name);
-            return Err(TableError::new(message).with_hint("group by a window, whose results never change"));
-        }
         Ok(Arc::new(ViewSinkFactory { view: self.views.register(&self.name, schema, self.settings) }))
     }
 }

@@ -82,6 +82,18 @@ impl Segments {
         self.segments.iter()
     }
 
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Puts rows in the place of all there are.
+    pub(super) fn replace(&mut self, rows: RecordBatch) -> Result<(), OperatorError> {
+        self.segments.clear();
+        self.rows = 0;
+        self.append(rows)
+    }
+
     /// Bytes of the rows in memory.
     pub(super) fn bytes(&self) -> usize {
         self.segments.iter().map(|segment| segment.rows.get_array_memory_size()).sum()

@@ -241,6 +241,39 @@ async fn a_restore_is_a_fresh_snapshot_for_subscribers() {
     assert_eq!(snapshot(follower.next().await.unwrap()), [1]);
 }
 
+/// Values that come (+1) and go (−1) at the event time of one second.
+fn changes(values: &[(i64, i64)]) -> RecordBatch {
+    let column: ArrayRef = Arc::new(Int64Array::from_iter_values(values.iter().map(|(value, _)| *value)));
+    let times = TimestampNanosecondArray::from_value(SECOND, values.len());
+    let weights = Int64Array::from_iter_values(values.iter().map(|(_, weight)| *weight));
+    StreamSchema::updating(&schema().visible()).changes(vec![column], Arc::new(times), weights).unwrap()
+}
+
+#[tokio::test]
+async fn a_view_of_a_changelog_holds_what_it_adds_up_to_and_survives_a_restart() {
+    let schema = StreamSchema::updating(&schema().visible());
+    let settings = ViewSettings { retention: Duration::ZERO, rows_max: 1, ..ViewSettings::default() };
+    let view = ViewRegistry::new().register("v", &schema, settings);
+    let mut sink = open(&view).await;
+    let mut store = Store::default();
+    sink.write(changes(&[(1, 1), (2, 1), (2, 1)])).await.unwrap();
+    sink.on_watermark(at(100)).await.unwrap();
+    let mut follower = view.subscribe();
+    assert_eq!(snapshot(follower.next().await.unwrap()), [1, 2, 2], "nothing is let go");
+    assert_eq!(watermark(follower.next().await.unwrap()), 100);
+    store.keep(sink.stage(1, false).await.unwrap().chunks);
+    sink.write(changes(&[(1, -1), (3, 1)])).await.unwrap();
+    let ViewEvent::Removed(gone) = follower.next().await.unwrap() else { panic!("nothing went") };
+    assert_eq!(values(&[gone]), [1]);
+    let ViewEvent::Rows(came) = follower.next().await.unwrap() else { panic!("nothing came") };
+    assert_eq!(values(&[came]), [3]);
+    let mut after = held(&view);
+    after.sort_unstable();
+    assert_eq!(after, [2, 2, 3]);
+    open(&view).await.restore(store.restored()).await.unwrap();
+    assert_eq!(held(&view), [1, 2, 2]);
+}
+
 #[test]
 fn planning_twice_makes_one_view() {
     let views = ViewRegistry::new();

@@ -5,11 +5,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arrow::array::TimestampNanosecondArray;
 use arrow::compute::{filter_record_batch, kernels::cmp::lt, not};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use headwater_core::changelog::{expand, fold};
 use headwater_core::schema::event_times;
 use headwater_core::{EventTime, OperatorError, StreamSchema};
 use tokio::sync::broadcast;
@@ -20,6 +22,9 @@ use super::subscription::Subscription;
 
 /// Changes that wait for the slowest subscriber; one that is further behind starts again with a snapshot.
 const CHANGES_WAITING_MAX: usize = 64;
+
+/// Changes of a view that are not worth folding.
+const FOLD_ROWS_MIN: usize = 16 * 1024;
 
 /// A materialized view.
 #[derive(Debug)]
@@ -60,11 +65,14 @@ struct State {
     pending: VecDeque<RecordBatch>,
     /// Counts the instances of the sink: only the last one that was opened may write.
     writer: u64,
+    /// How many rows a changelog came to when it was last folded.
+    folded_rows: usize,
 }
 
 impl View {
     pub(super) fn new(name: &str, schema: StreamSchema, settings: ViewSettings) -> Self {
-        let state = State { segments: Segments::new(settings), pending: VecDeque::new(), writer: 0 };
+        let segments = Segments::new(kept(&schema, settings));
+        let state = State { segments, pending: VecDeque::new(), writer: 0, folded_rows: 0 };
         let (changes, _) = broadcast::channel(CHANGES_WAITING_MAX);
         View { name: name.to_owned(), schema, settings, state: Mutex::new(state), changes }
     }
@@ -123,8 +131,12 @@ impl View {
         };
         let mut rows = Vec::with_capacity(segments.len());
         for segment in &segments {
-            rows.push(self.schema.strip(&retained(segment, retained_from)?)?);
+            rows.push(retained(segment, retained_from)?);
         }
+        if self.schema.is_updating() && !rows.is_empty() {
+            rows = vec![expand(&self.folded(&rows)?)?];
+        }
+        let rows = rows.iter().map(|rows| self.schema.strip(rows)).collect::<Result<_, _>>()?;
         Ok((ViewSnapshot { rows, watermark, retained_from }, extra))
     }
 
@@ -137,7 +149,7 @@ impl View {
 
     /// Replaces what the view holds by rows of a checkpoint, or by nothing.
     pub(super) fn restore(&self, writer: u64, chunks: Vec<RecordBatch>) -> Result<(), OperatorError> {
-        let mut segments = Segments::new(self.settings);
+        let mut segments = Segments::new(kept(&self.schema, self.settings));
         for rows in chunks {
             segments.append(rows)?;
         }
@@ -157,7 +169,8 @@ impl View {
         if state.writer != writer || rows.num_rows() == 0 {
             return Ok(());
         }
-        if self.settings.eager {
+        // What changes is shown as it is: its changes have been folded on the way.
+        if self.settings.eager || self.schema.is_updating() {
             return self.publish(&mut state, rows);
         }
         state.pending.push_back(rows);
@@ -215,13 +228,32 @@ impl View {
             return Ok(());
         }
         state.segments.append(rows.clone())?;
+        if self.schema.is_updating() && state.segments.rows() > 2 * state.folded_rows + FOLD_ROWS_MIN {
+            let all: Vec<_> = state.segments.iter().map(|segment| segment.rows.clone()).collect();
+            let folded = self.folded(&all)?;
+            state.folded_rows = folded.num_rows();
+            state.segments.replace(folded)?;
+        }
         // Nobody may be listening.
         let _ = self.changes.send(Change::Rows(rows));
         Ok(())
     }
 
+    /// What the rows of a changelog add up to.
+    fn folded(&self, rows: &[RecordBatch]) -> Result<RecordBatch, OperatorError> {
+        fold(self.schema.full(), rows, &[self.schema.event_time_index()])
+    }
+
     /// The state is consistent between statements, so a reader may go on after a panic elsewhere.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is kept of a stream: of one whose rows are taken back when they are past, all.
+fn kept(schema: &StreamSchema, settings: ViewSettings) -> ViewSettings {
+    match schema.is_updating() {
+        true => ViewSettings { retention: Duration::MAX, rows_max: usize::MAX, ..settings },
+        false => settings,
     }
 }
