@@ -15,6 +15,7 @@ mod filesystem;
 mod formats;
 mod grouping;
 mod impulse;
+mod nexmark;
 mod set;
 mod single_file;
 mod staging;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use headwater_plan::options::nearest;
 use headwater_plan::{ConnectorTable, Connectors, TableDeclaration, TableError};
 
-use crate::{blackhole, edge, filesystem, impulse, kafka, single_file, stdout};
+use crate::{blackhole, edge, filesystem, impulse, kafka, nexmark, single_file, stdout};
 
 /// What the connectors of one process share.
 #[derive(Clone, Debug, Default)]
@@ -45,12 +45,13 @@ pub struct ConnectorSet {
 
 type Declare = fn(&ConnectorSettings, TableDeclaration) -> Result<ConnectorTable, TableError>;
 
-const CONNECTORS: [(&str, Declare); 8] = [
+const CONNECTORS: [(&str, Declare); 9] = [
     ("blackhole", blackhole::declare),
     ("edge", edge::declare),
     ("filesystem", filesystem::declare),
     ("impulse", impulse::declare),
     ("kafka", kafka::declare),
+    ("nexmark", nexmark::declare),
     ("preview", stdout::declare),
     ("single_file", single_file::declare),
     ("stdout", stdout::declare),
