@@ -14,6 +14,7 @@
 //! different rows by one name; what a life that crashed left behind is removed by the commit of its epoch.
 
 mod commit;
+mod encode;
 mod open_files;
 mod options;
 mod partition;
@@ -45,8 +46,13 @@ pub(crate) fn declare(
     let bad_data = BadData::of(options)?;
     options.finish()?;
     no_metadata("filesystem", &declaration.columns)?;
-    let sink =
-        FolderSink { folders: folders.clone(), format, options: writing, clock: Arc::new(std::time::Instant::now) };
+    let sink = FolderSink {
+        folders: folders.clone(),
+        format: format.clone(),
+        primary_key: declaration.primary_key,
+        options: writing,
+        clock: Arc::new(std::time::Instant::now),
+    };
     let mut table = ConnectorTable {
         columns: declared_schema(&declaration.columns),
         event_time: None,

@@ -4,9 +4,15 @@
 //! those that can be read and the reason for each that cannot, and the source decides by [`BadData`].
 
 pub(crate) mod arrow;
+pub(crate) mod changelog;
 pub(crate) mod conform;
+pub(crate) mod csv;
 pub(crate) mod json;
 pub(crate) mod parquet;
+pub(crate) mod raw;
+pub(crate) mod rows;
+
+mod debezium;
 
 use ::arrow::datatypes::SchemaRef;
 use ::arrow::error::ArrowError;
@@ -14,7 +20,10 @@ use ::arrow::record_batch::RecordBatch;
 use headwater_plan::{Options, TableError};
 
 use self::arrow::ArrowDecoder;
-use self::json::{JsonDecoder, JsonOptions, UnstructuredDecoder};
+use self::csv::{CsvDecoder, CsvOptions};
+use self::debezium::DebeziumDecoder;
+use self::json::{JsonDecoder, JsonOptions, TimestampFormat, UnstructuredDecoder};
+use self::raw::RawDecoder;
 use crate::edge::{EdgeDecoder, EdgeTopic};
 
 /// The bytes of one record, and what its headers say about them.
@@ -37,7 +46,7 @@ impl<'a> From<&'a [u8]> for Record<'a> {
 /// What came out of a run of records.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    /// The rows of all good records, in order.
+    /// The rows of all good records, in order; behind the columns their weight, where the format has one.
     pub(crate) batch: RecordBatch,
     /// How many rows each record gave; none for a bad one.
     pub(crate) rows: Vec<usize>,
@@ -60,6 +69,12 @@ pub(crate) enum RecordDecoder {
     Json(Box<JsonDecoder>),
     /// JSON that is kept as text.
     Unstructured(UnstructuredDecoder),
+    /// Changes as Debezium writes them.
+    Debezium(Box<DebeziumDecoder>),
+    /// Texts as they are.
+    Raw(RawDecoder),
+    /// Lines of CSV.
+    Csv(Box<CsvDecoder>),
     /// One Arrow IPC stream a record.
     Arrow(ArrowDecoder),
     /// What the agents write.
@@ -75,8 +90,22 @@ impl RecordDecoder {
         match self {
             RecordDecoder::Json(decoder) => decoder.decode(records),
             RecordDecoder::Unstructured(decoder) => decoder.decode(records),
+            RecordDecoder::Debezium(decoder) => decoder.decode(records),
+            RecordDecoder::Raw(decoder) => decoder.decode(records),
+            RecordDecoder::Csv(decoder) => decoder.decode(records),
             RecordDecoder::Arrow(decoder) => decoder.decode(records),
             RecordDecoder::Edge(decoder) => decoder.decode(records),
+        }
+    }
+
+    /// Learns what the first line of a file says of the columns, where the format has such a line.
+    ///
+    /// # Errors
+    /// Says what is wrong with the line.
+    pub(crate) fn read_header(&mut self, line: &[u8]) -> Result<(), String> {
+        match self {
+            RecordDecoder::Csv(decoder) => decoder.read_header(line),
+            _ => Ok(()),
         }
     }
 }
@@ -128,6 +157,14 @@ impl BadData {
 pub(crate) enum RecordFormat {
     /// JSON objects.
     Json(JsonOptions),
+    /// Changes as JSON: `before`, `after` and `op`.
+    Debezium(TimestampFormat),
+    /// The last row of a key as JSON; written only.
+    Upsert(TimestampFormat),
+    /// One text a record.
+    Raw,
+    /// Fields between commas.
+    Csv(CsvOptions),
     /// Arrow IPC streams.
     Arrow,
     /// What the agents write to one of their topics.
@@ -135,13 +172,44 @@ pub(crate) enum RecordFormat {
 }
 
 impl RecordFormat {
-    /// Reads the option `format` (`json` where unsaid) and those of the format.
-    pub(crate) fn of(options: &Options) -> Result<Self, TableError> {
-        let json = options.choice("format", &[("json", true), ("arrow", false)])?.unwrap_or(true);
-        // A record may hold several objects, one a line, whether or not it says so.
-        options.choice("framing", &[("newline", ())])?;
-        let json_options = JsonOptions::of(options)?;
-        Ok(if json { RecordFormat::Json(json_options) } else { RecordFormat::Arrow })
+    /// Reads the option `format`, which is one of `names` and the first of them where unsaid, and the options of these
+    /// formats. `None` for a name that is no format of records.
+    pub(crate) fn of(options: &Options, names: &[&str]) -> Result<Option<Self>, TableError> {
+        let choices: Vec<(&str, &str)> = names.iter().map(|name| (*name, *name)).collect();
+        let chosen = options.choice("format", &choices)?.or(names.first().copied());
+        let json = JsonOptions::of(options)?;
+        let csv = if names.contains(&"csv") { CsvOptions::of(options)? } else { CsvOptions { header: false } };
+        Ok(match chosen.unwrap_or_default() {
+            "json" => Some(RecordFormat::Json(json)),
+            "debezium_json" => Some(RecordFormat::Debezium(json.timestamps)),
+            "upsert_json" => Some(RecordFormat::Upsert(json.timestamps)),
+            "raw_string" => Some(RecordFormat::Raw),
+            "csv" => Some(RecordFormat::Csv(csv)),
+            "arrow" => Some(RecordFormat::Arrow),
+            _ => None,
+        })
+    }
+
+    /// The format's name as the option `format` has it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            RecordFormat::Json(_) => "json",
+            RecordFormat::Debezium(_) => "debezium_json",
+            RecordFormat::Upsert(_) => "upsert_json",
+            RecordFormat::Raw => "raw_string",
+            RecordFormat::Csv(_) => "csv",
+            RecordFormat::Arrow | RecordFormat::Edge(_) => "arrow",
+        }
+    }
+
+    /// Whether records say what rows are taken back: what is read is a changelog.
+    pub(crate) fn is_changelog(&self) -> bool {
+        matches!(self, RecordFormat::Debezium(_))
+    }
+
+    /// Whether a file's first line names the columns.
+    pub(crate) fn has_header(&self) -> bool {
+        matches!(self, RecordFormat::Csv(CsvOptions { header: true }))
     }
 
     /// A decoder into these columns.
@@ -155,6 +223,17 @@ impl RecordFormat {
                 RecordDecoder::Edge(Box::new(EdgeDecoder::new(*topic, schema.clone()).map_err(refused)?))
             }
             RecordFormat::Arrow => RecordDecoder::Arrow(ArrowDecoder::new(schema.clone())),
+            RecordFormat::Raw => RecordDecoder::Raw(RawDecoder::new(schema.clone())?),
+            RecordFormat::Csv(_) => RecordDecoder::Csv(Box::new(CsvDecoder::new(schema.clone())?)),
+            RecordFormat::Debezium(timestamps) => {
+                let decoder = DebeziumDecoder::new(schema.clone(), *timestamps).map_err(refused)?;
+                RecordDecoder::Debezium(Box::new(decoder))
+            }
+            RecordFormat::Upsert(_) => {
+                return Err(TableError::new("format 'upsert_json' can only be written")
+                    .with_option("format")
+                    .with_hint("add type = 'sink'; changes are read as format = 'debezium_json'"));
+            }
             RecordFormat::Json(options) if options.unstructured => {
                 RecordDecoder::Unstructured(UnstructuredDecoder::new(schema.clone())?)
             }

@@ -33,6 +33,8 @@ use crate::set::ConnectorSettings;
 pub(crate) use self::client::ClientOptions;
 pub(crate) use self::position::StartOffset;
 
+const FORMATS: [&str; 5] = ["json", "debezium_json", "upsert_json", "raw_string", "arrow"];
+
 pub(crate) fn declare(
     settings: &ConnectorSettings,
     declaration: TableDeclaration,
@@ -40,11 +42,15 @@ pub(crate) fn declare(
     let options = &declaration.options;
     let sides = Sides::of(options)?;
     let topics = topics(options)?;
-    let format = RecordFormat::of(options)?;
+    let format = RecordFormat::of(options, &FORMATS)?;
+    let format = format.ok_or_else(|| TableError::new("a message has a format of records").with_option("format"))?;
+    // A record may hold several objects, one a line, whether or not it says so.
+    options.choice("framing", &[("newline", ())])?;
     let client = ClientOptions::of(settings, options)?;
     let reading = ReadOptions::of(options, StartOffset::Latest)?;
     let bad_data = BadData::of(options)?;
-    let sink = KafkaSink::of(settings, options, &topics, format.clone(), client.clone())?;
+    let key = declaration.primary_key.clone();
+    let sink = KafkaSink::of(settings, options, &topics, format.clone(), key, client.clone())?;
     options.finish()?;
     let columns = declared_schema(&declaration.columns);
     // A table without columns can only be a sink, whether or not it says so.

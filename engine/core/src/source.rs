@@ -82,6 +82,12 @@ pub trait SourceFactory: Debug + Send + Sync {
     /// The columns that batches have.
     fn schema(&self) -> SchemaRef;
 
+    /// Whether rows can be taken back: behind the columns of [`SourceFactory::schema`] every batch then has one more,
+    /// [`WEIGHT`](crate::schema::WEIGHT), `Int64` and never null, +1 for a row that came and −1 for one that went.
+    fn updating(&self) -> bool {
+        false
+    }
+
     /// Whether the source ends by itself.
     fn bounded(&self) -> bool;
 

@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
-use headwater_core::error::BoxError;
 use headwater_core::time::EventTime;
 use headwater_plan::{Options, TableError};
 
 use super::partition::format_time;
-use crate::formats::json::{JsonOptions, TimestampFormat, encode_lines};
+use crate::formats::RecordFormat;
 use crate::formats::parquet::ParquetOptions;
 
 /// How rows stand in a file.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum FileFormat {
     /// Parquet.
     Parquet(ParquetOptions),
-    /// JSON lines.
-    Json(TimestampFormat),
+    /// One Arrow IPC stream.
+    Arrow,
+    /// Lines: JSON, changes, CSV or texts.
+    Lines(RecordFormat),
 }
 
 impl FileFormat {
     /// Reads the option `format` (`parquet` where unsaid) and those of the format.
     pub(super) fn of(options: &Options) -> Result<Self, TableError> {
         let parquet = ParquetOptions::of(options)?;
-        let json = JsonOptions::of(options)?;
-        Ok(match options.choice("format", &[("parquet", true), ("json", false)])?.unwrap_or(true) {
-            true => FileFormat::Parquet(parquet),
-            false => FileFormat::Json(json.timestamps),
+        let names = ["parquet", "json", "debezium_json", "csv", "raw_string", "arrow"];
+        Ok(match RecordFormat::of(options, &names)? {
+            None => FileFormat::Parquet(parquet),
+            Some(RecordFormat::Arrow) => FileFormat::Arrow,
+            Some(format) => FileFormat::Lines(format),
         })
     }
 
@@ -36,25 +36,16 @@ impl FileFormat {
     pub(super) fn extension(&self) -> &'static str {
         match self {
             FileFormat::Parquet(_) => "parquet",
-            FileFormat::Json(_) => "json",
+            FileFormat::Arrow => "arrow",
+            FileFormat::Lines(RecordFormat::Csv(_)) => "csv",
+            FileFormat::Lines(RecordFormat::Raw) => "txt",
+            FileFormat::Lines(_) => "json",
         }
     }
 
-    /// The bytes of a file with these rows.
-    ///
-    /// # Errors
-    /// When the format cannot hold one of the columns' types.
-    pub(super) fn encode(&self, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u8>, BoxError> {
-        match self {
-            FileFormat::Parquet(options) => Ok(options.encode(schema, batches)?),
-            FileFormat::Json(timestamps) => {
-                let mut bytes = Vec::new();
-                for batch in batches {
-                    bytes.extend(encode_lines(batch, *timestamps)?);
-                }
-                Ok(bytes)
-            }
-        }
+    /// Whether files hold changes, so that reading them gives a changelog.
+    pub(super) fn is_changelog(&self) -> bool {
+        matches!(self, FileFormat::Lines(format) if format.is_changelog())
     }
 }
 

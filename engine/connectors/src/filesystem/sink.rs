@@ -13,12 +13,12 @@ use headwater_plan::{SinkSpec, TableError};
 use uuid::Uuid;
 
 use super::commit::{FolderCommitter, StagedFile};
+use super::encode::FileEncoder;
 use super::open_files::{FullFile, OPEN, OpenFiles};
 use super::options::{FileFormat, SinkOptions};
 use super::partition::Partitioner;
 use super::store::Folders;
 use crate::staging::{staged_name, staging_folder};
-use crate::stdout::append_only;
 
 /// What time it is; the only place that the sink learns it from.
 pub(super) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -27,6 +27,8 @@ pub(super) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 pub(super) struct FolderSink {
     pub(super) folders: Folders,
     pub(super) format: FileFormat,
+    /// Tells the rows of a changelog apart.
+    pub(super) primary_key: Vec<String>,
     pub(super) options: SinkOptions,
     pub(super) clock: Clock,
 }
@@ -39,17 +41,37 @@ impl fmt::Debug for FolderSink {
 
 impl SinkSpec for FolderSink {
     fn bind(&self, schema: &StreamSchema) -> Result<SinkFactoryRef, TableError> {
-        append_only("filesystem", schema)?;
         let pattern = self.options.time_pattern.as_deref();
-        let rows = if pattern.is_some() { schema.full().clone() } else { schema.visible() };
         let fields = &self.options.partition_fields;
+        if schema.is_updating() {
+            return self.bind_changelog(schema);
+        }
+        let rows = if pattern.is_some() { schema.full().clone() } else { schema.visible() };
         let partitioner = Partitioner::new(&rows, schema.visible_count(), fields, pattern)?;
-        // A type that the format cannot hold is found here and not when the first file is full.
-        let none = RecordBatch::new_empty(partitioner.content_schema().clone());
-        self.format.encode(partitioner.content_schema(), &[none]).map_err(|error| {
-            TableError::new(format!("the columns cannot be written: {error}")).with_option("format")
-        })?;
-        Ok(Arc::new(FolderSinkFactory { sink: self.clone(), partitioner }))
+        let content = StreamSchema::append_only(partitioner.content_schema());
+        let encoder = FileEncoder::new(&self.format, &content, &self.primary_key)?;
+        let hidden = pattern.is_some();
+        Ok(Arc::new(FolderSinkFactory { sink: self.clone(), partitioner, encoder, hidden }))
+    }
+}
+
+impl FolderSink {
+    /// The files of a changelog stand in one folder: a row that is taken back may be of another one.
+    fn bind_changelog(&self, schema: &StreamSchema) -> Result<SinkFactoryRef, TableError> {
+        let encoder = FileEncoder::new(&self.format, schema, &self.primary_key)?;
+        let dealt = [
+            ("partition_fields", !self.options.partition_fields.is_empty()),
+            ("time_pattern", self.options.time_pattern.is_some()),
+        ];
+        if let Some((option, _)) = dealt.iter().find(|(_, said)| *said) {
+            return Err(TableError::new("the changes of a changelog cannot be dealt out to folders")
+                .with_option(*option)
+                .with_hint("leave it out, or group the query by a window to have each row once"));
+        }
+        let all = schema.full();
+        let partitioner = Partitioner::new(all, all.fields().len(), &[], None)?;
+        let hidden = encoder.wants_hidden_columns();
+        Ok(Arc::new(FolderSinkFactory { sink: self.clone(), partitioner, encoder, hidden }))
     }
 }
 
@@ -57,12 +79,14 @@ impl SinkSpec for FolderSink {
 struct FolderSinkFactory {
     sink: FolderSink,
     partitioner: Partitioner,
+    encoder: FileEncoder,
+    hidden: bool,
 }
 
 #[async_trait]
 impl SinkFactory for FolderSinkFactory {
     fn wants_hidden_columns(&self) -> bool {
-        self.sink.options.time_pattern.is_some()
+        self.hidden
     }
 
     async fn open(&self, context: SinkContext) -> Result<Box<dyn Sink>, ConnectorError> {
@@ -70,6 +94,7 @@ impl SinkFactory for FolderSinkFactory {
         Ok(Box::new(Writer {
             sink: self.sink.clone(),
             partitioner: self.partitioner.clone(),
+            encoder: self.encoder.clone(),
             files: OpenFiles::new(self.sink.options.rolling, run.clone()),
             staging: staging_folder(&context.job, context.node),
             subtask: context.subtask,
@@ -86,6 +111,7 @@ impl SinkFactory for FolderSinkFactory {
 struct Writer {
     sink: FolderSink,
     partitioner: Partitioner,
+    encoder: FileEncoder,
     files: OpenFiles,
     staging: String,
     subtask: usize,
@@ -137,11 +163,11 @@ impl Writer {
             staged: format!("{}/{name}", self.staging),
             visible: if full.folder.is_empty() { name } else { format!("{}/{name}", full.folder) },
         };
-        let (format, partitioner) = (self.sink.format, self.partitioner.clone());
+        let (encoder, partitioner) = (self.encoder.clone(), self.partitioner.clone());
         // Compressing a large file takes longer than a task may hold its thread.
         let encoded = tokio::task::spawn_blocking(move || {
             let content: Result<Vec<_>, _> = full.rows.iter().map(|rows| partitioner.content(rows)).collect();
-            format.encode(partitioner.content_schema(), &content?)
+            encoder.encode(partitioner.content_schema(), &content?)
         });
         let encoded = encoded.await.map_err(|error| self.failed("encode a file", error))?;
         let bytes = encoded.map_err(|error| self.failed("encode a file", error))?;

@@ -17,8 +17,7 @@ use serde::{Deserialize, Serialize};
 use self::file::OpenedFile;
 use super::options::FileFormat;
 use super::store::Folders;
-use crate::formats::json::JsonOptions;
-use crate::formats::{BadData, RecordFormat};
+use crate::formats::BadData;
 
 #[derive(Clone, Debug)]
 pub(super) struct FolderSource {
@@ -41,8 +40,8 @@ impl FolderSource {
         format: FileFormat,
         bad_data: BadData,
     ) -> Result<Self, TableError> {
-        if let FileFormat::Json(timestamps) = format {
-            RecordFormat::Json(JsonOptions { timestamps, unstructured: false }).decoder(&schema)?;
+        if let FileFormat::Lines(format) = &format {
+            format.decoder(&schema)?;
         }
         Ok(FolderSource { table, folders, schema, format, bad_data })
     }
@@ -51,9 +50,9 @@ impl FolderSource {
 /// Where a file is read from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FilePosition {
-    /// Rows of Parquet, or lines of JSON, that were read.
+    /// Rows of Parquet and Arrow, or lines, that were read.
     rows: u64,
-    /// Bytes of JSON that were read.
+    /// Bytes of lines that were read.
     #[serde(default)]
     bytes: u64,
     /// Whether all was read.
@@ -65,6 +64,10 @@ pub(super) struct FilePosition {
 impl SourceFactory for FolderSource {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
+    }
+
+    fn updating(&self) -> bool {
+        self.format.is_changelog()
     }
 
     fn bounded(&self) -> bool {

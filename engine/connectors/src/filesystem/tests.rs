@@ -72,6 +72,7 @@ impl Fixture {
         let sink = FolderSink {
             folders: Folders::of(&self.settings(), "out").unwrap(),
             format: FileFormat::of(&options).unwrap(),
+            primary_key: Vec::new(),
             options: SinkOptions::of(&options).unwrap(),
             clock: Arc::new(move || *now.lock().unwrap()),
         };
@@ -303,7 +304,7 @@ fn source(fixture: &Fixture) -> Arc<dyn SourceFactory> {
 
 #[tokio::test]
 async fn the_source_goes_on_at_any_stop() {
-    for format in ["parquet", "json"] {
+    for format in ["parquet", "json", "csv", "arrow"] {
         let fixture = Fixture::new(&[("format", text(format)), ("rolling.file_size", text("200000"))]);
         let mut sink = fixture.open().await;
         for part in 0..5 {
@@ -315,6 +316,55 @@ async fn the_source_goes_on_at_any_stop() {
         assert!(fixture.files("out").len() > 2);
         check_contract(&*source(&fixture), 4).await;
     }
+}
+
+#[tokio::test]
+async fn a_changelog_goes_into_files_and_comes_out_of_them() {
+    let fixture = Fixture::new(&[("format", text("debezium_json"))]);
+    let stream = StreamSchema::updating(&schema());
+    let sink = FolderSink {
+        folders: Folders::of(&fixture.settings(), "out").unwrap(),
+        format: FileFormat::of(&fixture.options()).unwrap(),
+        primary_key: vec!["n".into()],
+        options: SinkOptions::of(&fixture.options()).unwrap(),
+        clock: Arc::new(Instant::now),
+    };
+    let factory = sink.bind(&stream).unwrap();
+    assert!(factory.wants_hidden_columns());
+    let context = SinkContext { job: "people".into(), node: 2, subtask: 0, parallelism: 1 };
+    let mut writer = factory.open(context).await.unwrap();
+    let visible = rows(0, 10);
+    // The first rows are taken back in a batch of their own.
+    for (count, weight) in [(10, 1), (4, -1)] {
+        let part = visible.slice(0, count);
+        let times = Arc::clone(part.column(3));
+        let weights = Arc::new(arrow::array::Int64Array::from_value(weight, count));
+        let columns = part.columns().iter().cloned().chain([times, weights as _]).collect();
+        writer.write(RecordBatch::try_new(stream.full().clone(), columns).unwrap()).await.unwrap();
+    }
+    let staged = writer.stage(1, true).await.unwrap();
+    fixture.committer().await.commit(1, &[staged.commit.unwrap()]).await.unwrap();
+
+    let source = source(&fixture);
+    assert!(source.updating());
+    check_contract(&*source, 1).await;
+    let read =
+        arrow::compute::concat_batches(&read_all(&*source).await[0].schema(), &read_all(&*source).await).unwrap();
+    assert_eq!(read.slice(0, 10).project(&[0, 1, 2, 3]).unwrap(), visible);
+    assert_eq!(read.slice(10, 4).project(&[0, 1, 2, 3]).unwrap(), visible.slice(0, 4));
+    let weights: Vec<i64> = headwater_core::schema::weights(&read).unwrap().values().to_vec();
+    assert_eq!(weights, [[1; 10].as_slice(), &[-1; 4]].concat());
+
+    let refused = |options: &[(&str, OptionValue)]| {
+        let options = Options::new(options.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        let format = FileFormat::of(&options).unwrap();
+        let options = SinkOptions::of(&options).unwrap();
+        FolderSink { format, options, ..sink.clone() }.bind(&stream).unwrap_err()
+    };
+    let error = refused(&[("format", text("parquet"))]);
+    assert!(error.hint.unwrap().starts_with("use format = 'debezium_json'"), "{}", error.message);
+    let error = refused(&[("format", text("debezium_json")), ("partition_fields", text("camera"))]);
+    assert_eq!(error.option.as_deref(), Some("partition_fields"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use headwater_proto::batch::{BatchError, decode_stream, encode_stream};
 
@@ -38,6 +39,15 @@ impl ArrowDecoder {
 /// Writes one batch as one IPC stream.
 pub(crate) fn encode(batch: &RecordBatch) -> Result<Vec<u8>, BatchError> {
     encode_stream(batch)
+}
+
+/// Writes batches of one schema as one IPC stream.
+pub(crate) fn encode_all(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), schema)?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.into_inner()
 }
 
 /// The error with its cause, for a place where only text goes.

@@ -200,8 +200,8 @@ fn read_mark(consumer: &BaseConsumer, topic: &str) -> KafkaResult<Option<String>
 /// Hands a message to librdkafka, which says when its queue is full: then some are waited for.
 fn send(producer: &BaseProducer, target: &Target, message: &OutMessage) -> KafkaResult<()> {
     let headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some(target.content_type) });
-    let mut record: BaseRecord<'_, [u8], [u8]> =
-        BaseRecord::to(&target.topic).payload(message.payload.as_slice()).headers(headers);
+    let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&target.topic).headers(headers);
+    record.payload = message.payload.as_deref();
     record.key = message.key.as_deref();
     record.timestamp = message.timestamp;
     loop {

@@ -1,16 +1,22 @@
 //! From rows to messages: the content by format, the key and the time by column.
 
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array};
 use arrow::compute::{can_cast_types, cast, take_record_batch};
 use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMillisecondType};
 use arrow::record_batch::RecordBatch;
+use headwater_core::StreamSchema;
 use headwater_core::error::BoxError;
 use headwater_plan::TableError;
 use headwater_plan::options::nearest;
 use headwater_proto::batch::headers;
 
 use crate::formats::RecordFormat;
-use crate::formats::json::{encode_lines, split_lines};
+use crate::formats::changelog::{Changelog, Upserts};
+use crate::formats::json::{TimestampFormat, encode_lines, split_lines};
+use crate::formats::raw::{one_text, texts};
+use crate::formats::rows::append_only;
 use crate::grouping::group;
 
 /// Rows in one Arrow message. A thousand rows of twenty columns stay well below the megabyte that brokers take.
@@ -21,8 +27,8 @@ const ARROW_ROWS: usize = 1000;
 pub(super) struct OutMessage {
     /// What decides on the partition.
     pub(super) key: Option<Vec<u8>>,
-    /// The content.
-    pub(super) payload: Vec<u8>,
+    /// The content; none says that what the key names is gone.
+    pub(super) payload: Option<Vec<u8>>,
     /// Milliseconds since the epoch; the time of writing where there is none.
     pub(super) timestamp: Option<i64>,
 }
@@ -30,99 +36,216 @@ pub(super) struct OutMessage {
 /// Writes rows as messages.
 #[derive(Clone, Debug)]
 pub(super) struct MessageEncoder {
-    format: RecordFormat,
-    key: Option<usize>,
+    content: Content,
+    key: Key,
     timestamp: Option<usize>,
+    hidden: bool,
+}
+
+/// What stands in a message.
+#[derive(Clone, Debug)]
+enum Content {
+    Json(TimestampFormat),
+    Debezium(Changelog, TimestampFormat),
+    Upsert(Changelog, TimestampFormat),
+    Raw,
+    Arrow,
+}
+
+/// What stands in a message's key.
+#[derive(Clone, Debug)]
+enum Key {
+    None,
+    /// The text of a column.
+    Column(usize),
+    /// A JSON object of columns.
+    Object(Vec<usize>),
 }
 
 impl MessageEncoder {
-    /// An encoder of rows of `schema`.
+    /// An encoder of the rows of a stream. The key is the column `key`, or else the primary key.
     ///
     /// # Errors
-    /// When a named column is not there or of another kind, or the format cannot hold a column.
+    /// When a named column is not there or of another kind, the format cannot hold a column, or it is given a
+    /// changelog that it cannot take.
     pub(super) fn new(
-        format: RecordFormat,
-        schema: &Schema,
+        format: &RecordFormat,
+        schema: &StreamSchema,
+        primary_key: &[String],
         key: Option<&str>,
         timestamp: Option<&str>,
     ) -> Result<Self, TableError> {
-        let find = |option: &'static str, name: &str, to: &DataType| {
-            let refused = |message: String| TableError::new(message).with_option(option).with_column(name);
-            let names = || schema.fields().iter().map(|field| field.name().as_str());
-            let Some(index) = names().position(|known| known == name) else {
-                let error = refused(format!("there is no column '{name}'"));
-                return Err(match nearest(name, names()) {
-                    Some(near) => error.with_hint(format!("did you mean '{near}'?")),
-                    None => error,
-                });
-            };
-            let from = schema.field(index).data_type();
-            match can_cast_types(from, to) {
-                true => Ok(index),
-                false => Err(refused(format!("column '{name}' of type {from} does not serve as one"))),
-            }
+        let visible = schema.visible();
+        let content = Content::new(format, schema, primary_key)?;
+        let primary_key: Vec<usize> = primary_key.iter().filter_map(|name| visible.index_of(name).ok()).collect();
+        let key = match (key, primary_key.as_slice()) {
+            (Some(name), _) => Key::Column(find_column(&visible, "sink.key_field", name, &DataType::Utf8)?),
+            (None, []) => Key::None,
+            (None, [only]) if can_cast_types(visible.field(*only).data_type(), &DataType::Utf8) => Key::Column(*only),
+            (None, several) => Key::Object(several.to_vec()),
         };
-        let key = key.map(|name| find("sink.key_field", name, &DataType::Utf8)).transpose()?;
         let time = DataType::Timestamp(TimeUnit::Millisecond, None);
-        let timestamp = timestamp.map(|name| find("sink.timestamp_field", name, &time)).transpose()?;
-        let encoder = MessageEncoder { format, key, timestamp };
-        let none = RecordBatch::new_empty(std::sync::Arc::new(schema.clone()));
+        let timestamp = timestamp.map(|name| find_column(&visible, "sink.timestamp_field", name, &time)).transpose()?;
+        let encoder = MessageEncoder { content, key, timestamp, hidden: schema.is_updating() };
+        let none = RecordBatch::new_empty(if encoder.hidden { schema.full().clone() } else { visible });
         encoder.encode(&none).map_err(|error| {
             TableError::new(format!("the columns cannot be written: {error}")).with_option("format")
         })?;
         Ok(encoder)
     }
 
+    /// Whether batches must have their hidden columns.
+    pub(super) fn wants_hidden_columns(&self) -> bool {
+        self.hidden
+    }
+
     /// The header `content-type` of the messages.
     pub(super) fn content_type(&self) -> &'static str {
-        match self.format {
-            RecordFormat::Json(_) => headers::JSON,
-            _ => headers::ARROW_STREAM,
+        match self.content {
+            Content::Arrow => headers::ARROW_STREAM,
+            Content::Raw => "text/plain",
+            Content::Json(_) | Content::Debezium(..) | Content::Upsert(..) => headers::JSON,
         }
     }
 
-    /// The messages of a batch: a row each in JSON, up to a thousand rows of one key in Arrow.
+    /// The messages of a batch: a row or a change each in JSON, up to a thousand rows of one key in Arrow.
     ///
     /// # Errors
     /// When a value does not fit its place.
     pub(super) fn encode(&self, batch: &RecordBatch) -> Result<Vec<OutMessage>, BoxError> {
-        let keys = self.key.map(|index| key_column(batch.column(index))).transpose()?;
-        let times =
-            self.timestamp.map(|index| cast(batch.column(index), &DataType::Timestamp(TimeUnit::Millisecond, None)));
-        let times = times.transpose()?;
-        let key_of = |row: usize| keys.as_ref().and_then(|keys| key_at(keys, row));
-        let time_of = |row: usize| {
-            let times = times.as_ref()?.as_primitive::<TimestampMillisecondType>();
-            times.is_valid(row).then(|| times.value(row))
-        };
-        let message = |row, payload| OutMessage { key: key_of(row), payload, timestamp: time_of(row) };
-        if let RecordFormat::Json(options) = &self.format {
-            let lines = encode_lines(batch, options.timestamps)?;
-            return Ok(split_lines(&lines).enumerate().map(|(row, line)| message(row, line.to_vec())).collect());
-        }
-        let mut messages = Vec::new();
-        for rows in self.arrow_groups(batch, keys.as_ref())? {
-            for rows in rows.chunks(ARROW_ROWS) {
-                let Some(first) = rows.first() else { continue };
-                let part = take_record_batch(batch, &UInt32Array::from(rows.to_vec()))?;
-                messages.push(message(*first as usize, crate::formats::arrow::encode(&part)?));
+        match &self.content {
+            Content::Json(timestamps) => self.messages(batch, payloads(&encode_lines(batch, *timestamps)?)),
+            Content::Raw => {
+                let texts = texts(batch)?.iter();
+                self.messages(batch, texts.map(|text| text.map(|text| text.as_bytes().to_vec())))
             }
+            Content::Debezium(changelog, timestamps) => {
+                let (changes, rows) = changelog.debezium_with_rows(batch)?;
+                self.messages(&rows, payloads(&encode_lines(&changes, *timestamps)?))
+            }
+            Content::Upsert(changelog, timestamps) => {
+                let Upserts { rows, deleted } = changelog.upserts(batch)?;
+                let lines = encode_lines(&rows, *timestamps)?;
+                let kept = payloads(&lines).zip(deleted.values().iter());
+                self.messages(&rows, kept.map(|(payload, deleted)| payload.filter(|_| !deleted)))
+            }
+            Content::Arrow => self.arrow_messages(batch),
+        }
+    }
+
+    /// A message a row.
+    fn messages(
+        &self,
+        rows: &RecordBatch,
+        payloads: impl Iterator<Item = Option<Vec<u8>>>,
+    ) -> Result<Vec<OutMessage>, BoxError> {
+        let envelope = Envelope::new(self, rows)?;
+        Ok(payloads.enumerate().map(|(row, payload)| envelope.message(row, payload)).collect())
+    }
+
+    fn arrow_messages(&self, batch: &RecordBatch) -> Result<Vec<OutMessage>, BoxError> {
+        let envelope = Envelope::new(self, batch)?;
+        let groups = match &envelope.keys {
+            Some(keys) => group(std::slice::from_ref(keys))?,
+            None => vec![(0..u32::try_from(batch.num_rows())?).collect()],
+        };
+        let mut messages = Vec::new();
+        for rows in groups.iter().flat_map(|rows| rows.chunks(ARROW_ROWS)) {
+            let Some(first) = rows.first() else { continue };
+            let part = take_record_batch(batch, &UInt32Array::from(rows.to_vec()))?;
+            messages.push(envelope.message(*first as usize, Some(crate::formats::arrow::encode(&part)?)));
         }
         Ok(messages)
     }
+}
 
-    fn arrow_groups(&self, batch: &RecordBatch, keys: Option<&ArrayRef>) -> Result<Vec<Vec<u32>>, BoxError> {
-        match keys {
-            Some(keys) => Ok(group(std::slice::from_ref(keys))?),
-            None => Ok(vec![(0..u32::try_from(batch.num_rows())?).collect()]),
+impl Content {
+    fn new(format: &RecordFormat, schema: &StreamSchema, primary_key: &[String]) -> Result<Self, TableError> {
+        match format {
+            RecordFormat::Debezium(timestamps) => {
+                return Ok(Content::Debezium(Changelog::new(schema, primary_key)?, *timestamps));
+            }
+            RecordFormat::Upsert(_) if primary_key.is_empty() => {
+                return Err(TableError::new("format 'upsert_json' needs to know which rows are the same")
+                    .with_option("format")
+                    .with_hint(
+                        "declare the columns, one of them PRIMARY KEY: CREATE TABLE t (id BIGINT PRIMARY KEY, …)",
+                    ));
+            }
+            RecordFormat::Upsert(timestamps) => {
+                return Ok(Content::Upsert(Changelog::new(schema, primary_key)?, *timestamps));
+            }
+            _ => {}
         }
+        append_only("kafka", Some(format.name()), &["debezium_json", "upsert_json"], schema)?;
+        match format {
+            RecordFormat::Json(options) if options.unstructured => {
+                one_text(&schema.visible(), "json.unstructured").map(|()| Content::Raw)
+            }
+            RecordFormat::Raw => one_text(&schema.visible(), "format").map(|()| Content::Raw),
+            RecordFormat::Json(options) => Ok(Content::Json(options.timestamps)),
+            _ => Ok(Content::Arrow),
+        }
+    }
+}
+
+/// The objects of [`encode_lines`] one by one.
+fn payloads(lines: &[u8]) -> impl Iterator<Item = Option<Vec<u8>>> {
+    split_lines(lines).map(|line| Some(line.to_vec()))
+}
+
+/// What stands around the contents of messages.
+struct Envelope {
+    keys: Option<ArrayRef>,
+    times: Option<ArrayRef>,
+}
+
+impl Envelope {
+    fn new(encoder: &MessageEncoder, rows: &RecordBatch) -> Result<Self, BoxError> {
+        let keys = match &encoder.key {
+            Key::None => None,
+            Key::Column(index) => Some(key_column(rows.column(*index))?),
+            Key::Object(columns) => {
+                let lines = encode_lines(&rows.project(columns)?, TimestampFormat::Rfc3339)?;
+                Some(Arc::new(BinaryArray::from_iter_values(split_lines(&lines))) as ArrayRef)
+            }
+        };
+        let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
+        let times = encoder.timestamp.map(|index| cast(rows.column(index), &millis)).transpose()?;
+        Ok(Envelope { keys, times })
+    }
+
+    fn message(&self, row: usize, payload: Option<Vec<u8>>) -> OutMessage {
+        let time = || {
+            let times = self.times.as_ref()?.as_primitive::<TimestampMillisecondType>();
+            times.is_valid(row).then(|| times.value(row))
+        };
+        OutMessage { key: self.keys.as_ref().and_then(|keys| key_at(keys, row)), payload, timestamp: time() }
+    }
+}
+
+/// The column that an option names, which must be of a kind that serves.
+fn find_column(schema: &Schema, option: &str, name: &str, to: &DataType) -> Result<usize, TableError> {
+    let refused = |message: String| TableError::new(message).with_option(option).with_column(name);
+    let names = || schema.fields().iter().map(|field| field.name().as_str());
+    let Some(index) = names().position(|known| known == name) else {
+        let error = refused(format!("there is no column '{name}'"));
+        return Err(match nearest(name, names()) {
+            Some(near) => error.with_hint(format!("did you mean '{near}'?")),
+            None => error,
+        });
+    };
+    let from = schema.field(index).data_type();
+    match can_cast_types(from, to) {
+        true => Ok(index),
+        false => Err(refused(format!("column '{name}' of type {from} does not serve as one"))),
     }
 }
 
 /// Keys as bytes: those of a binary column, the text of any other.
 fn key_column(column: &ArrayRef) -> Result<ArrayRef, BoxError> {
     match column.data_type() {
-        DataType::Binary => Ok(std::sync::Arc::clone(column)),
+        DataType::Binary => Ok(Arc::clone(column)),
         _ => Ok(cast(column, &DataType::Utf8)?),
     }
 }

@@ -111,9 +111,14 @@ impl RowLayout {
                 take(&of_messages, &message_of, None)
             }
         };
-        let columns = self.places.iter().zip(self.schema.fields()).map(column).collect::<Result<Vec<_>, _>>()?;
+        let mut columns = self.places.iter().zip(self.schema.fields()).map(column).collect::<Result<Vec<_>, _>>()?;
+        let mut fields: Vec<Arc<Field>> = self.schema.fields().iter().cloned().collect();
+        // The weight of a change stays behind the columns.
+        let extra = self.content.fields().len()..content.num_columns();
+        fields.extend(content.schema_ref().fields()[extra.clone()].iter().cloned());
+        columns.extend(content.columns()[extra].iter().cloned());
         let options = RecordBatchOptions::new().with_row_count(Some(content.num_rows()));
-        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
     }
 }
 

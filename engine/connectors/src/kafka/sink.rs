@@ -26,7 +26,6 @@ use super::encode::{MessageEncoder, OutMessage};
 use crate::formats::RecordFormat;
 use crate::set::ConnectorSettings;
 use crate::staging::staging_folder;
-use crate::stdout::append_only;
 
 /// A sink before it knows its columns.
 #[derive(Clone, Debug)]
@@ -34,6 +33,8 @@ pub(super) struct KafkaSink {
     client: ClientOptions,
     topic: String,
     format: RecordFormat,
+    /// The columns that tell rows apart.
+    primary_key: Vec<String>,
     exactly_once: bool,
     key: Option<String>,
     timestamp: Option<String>,
@@ -47,6 +48,7 @@ impl KafkaSink {
         options: &Options,
         topics: &[String],
         format: RecordFormat,
+        primary_key: Vec<String>,
         client: ClientOptions,
     ) -> Result<Self, TableError> {
         let modes = [("exactly_once", true), ("at_least_once", false)];
@@ -54,6 +56,7 @@ impl KafkaSink {
             client,
             topic: topics.first().cloned().unwrap_or_default(),
             format,
+            primary_key,
             exactly_once: options.choice("sink.commit_mode", &modes)?.unwrap_or(false),
             key: options.text("sink.key_field")?.map(str::to_owned),
             timestamp: options.text("sink.timestamp_field")?.map(str::to_owned),
@@ -64,9 +67,8 @@ impl KafkaSink {
 
 impl SinkSpec for KafkaSink {
     fn bind(&self, schema: &StreamSchema) -> Result<SinkFactoryRef, TableError> {
-        append_only("kafka", schema)?;
         let (key, timestamp) = (self.key.as_deref(), self.timestamp.as_deref());
-        let encoder = MessageEncoder::new(self.format.clone(), &schema.visible(), key, timestamp)?;
+        let encoder = MessageEncoder::new(&self.format, schema, &self.primary_key, key, timestamp)?;
         Ok(Arc::new(KafkaSinkFactory { sink: self.clone(), encoder }))
     }
 }
@@ -79,6 +81,10 @@ struct KafkaSinkFactory {
 
 #[async_trait]
 impl SinkFactory for KafkaSinkFactory {
+    fn wants_hidden_columns(&self) -> bool {
+        self.encoder.wants_hidden_columns()
+    }
+
     async fn open(&self, context: SinkContext) -> Result<Box<dyn Sink>, ConnectorError> {
         let topic = self.sink.topic.clone();
         let encoder = self.encoder.clone();
@@ -167,8 +173,8 @@ impl SendingSink {
         loop {
             let headers =
                 OwnedHeaders::new().insert(Header { key: "content-type", value: Some(self.encoder.content_type()) });
-            let mut record: FutureRecord<'_, [u8], [u8]> =
-                FutureRecord::to(&self.topic).payload(message.payload.as_slice()).headers(headers);
+            let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(&self.topic).headers(headers);
+            record.payload = message.payload.as_deref();
             record.key = message.key.as_deref();
             record.timestamp = message.timestamp;
             match self.producer.send_result(record) {

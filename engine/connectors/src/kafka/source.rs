@@ -91,6 +91,10 @@ impl SourceFactory for KafkaSource {
         self.spec.layout.schema().clone()
     }
 
+    fn updating(&self) -> bool {
+        self.spec.format.is_changelog()
+    }
+
     fn bounded(&self) -> bool {
         false
     }

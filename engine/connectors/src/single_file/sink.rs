@@ -15,15 +15,17 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use crate::formats::json::{TimestampFormat, encode_lines};
-use crate::stdout::append_only;
+use crate::formats::RecordFormat;
+use crate::formats::rows::LineEncoder;
 
 const LENGTH: &str = "length";
 
 #[derive(Clone, Debug)]
 pub(super) struct FileSink {
     pub(super) path: PathBuf,
-    pub(super) timestamps: TimestampFormat,
+    pub(super) format: RecordFormat,
+    /// Tells the rows of a changelog apart.
+    pub(super) primary_key: Vec<String>,
 }
 
 fn failed(path: &Path, step: &str, error: impl Into<headwater_core::error::BoxError>) -> ConnectorError {
@@ -32,19 +34,35 @@ fn failed(path: &Path, step: &str, error: impl Into<headwater_core::error::BoxEr
 
 impl SinkSpec for FileSink {
     fn bind(&self, schema: &StreamSchema) -> Result<SinkFactoryRef, TableError> {
-        append_only("single_file", schema)?;
-        Ok(Arc::new(self.clone()))
+        let encoder = LineEncoder::new("single_file", &self.format, schema, &self.primary_key)?;
+        Ok(Arc::new(FileSinkFactory { path: self.path.clone(), encoder }))
     }
 }
 
+#[derive(Debug)]
+struct FileSinkFactory {
+    path: PathBuf,
+    encoder: LineEncoder,
+}
+
 #[async_trait]
-impl SinkFactory for FileSink {
+impl SinkFactory for FileSinkFactory {
     fn parallel(&self) -> bool {
         false
     }
 
+    fn wants_hidden_columns(&self) -> bool {
+        self.encoder.wants_hidden_columns()
+    }
+
     async fn open(&self, _: SinkContext) -> Result<Box<dyn Sink>, ConnectorError> {
-        Ok(Box::new(Writer { sink: self.clone(), file: None, length: 0, chunk: None }))
+        Ok(Box::new(Writer {
+            path: self.path.clone(),
+            encoder: self.encoder.clone(),
+            file: None,
+            length: 0,
+            chunk: None,
+        }))
     }
 
     async fn committer(&self, _: &str, _: usize) -> Result<Option<Arc<dyn Committer>>, ConnectorError> {
@@ -53,7 +71,8 @@ impl SinkFactory for FileSink {
 }
 
 struct Writer {
-    sink: FileSink,
+    path: PathBuf,
+    encoder: LineEncoder,
     /// Opened by the first call: only `restore` knows that there is something to keep.
     file: Option<File>,
     length: u64,
@@ -64,10 +83,10 @@ struct Writer {
 #[async_trait]
 impl Sink for Writer {
     async fn write(&mut self, batch: RecordBatch) -> Result<(), ConnectorError> {
-        let lines = encode_lines(&batch, self.sink.timestamps)
-            .map_err(|error| failed(&self.sink.path, "write rows as json", error))?;
+        let lines = self.encoder.encode(&batch, self.length == 0);
+        let lines = lines.map_err(|error| failed(&self.path, "write rows as lines", error))?;
         let written = self.file().await?.write_all(&lines).await;
-        written.map_err(|error| failed(&self.sink.path, "write to it", error))?;
+        written.map_err(|error| failed(&self.path, "write to it", error))?;
         self.length += lines.len() as u64;
         Ok(())
     }
@@ -81,15 +100,14 @@ impl Sink for Writer {
         let Some(chunk) = chunks.iter().find(|chunk| chunk.table == LENGTH) else { return Ok(()) };
         let lengths = chunk.rows.column(0).as_primitive_opt::<UInt64Type>().filter(|lengths| !lengths.is_empty());
         let length = lengths.map(|lengths| lengths.value(0));
-        let length =
-            length.ok_or_else(|| failed(&self.sink.path, "restore its length", "the state is of another kind"))?;
+        let length = length.ok_or_else(|| failed(&self.path, "restore its length", "the state is of another kind"))?;
         self.cut_back(length).await
     }
 }
 
 impl Writer {
     async fn file(&mut self) -> Result<&mut File, ConnectorError> {
-        let path = &self.sink.path;
+        let path = &self.path;
         match &mut self.file {
             Some(file) => Ok(file),
             empty => {
@@ -109,12 +127,12 @@ impl Writer {
             Ok(()) => file.sync_data().await,
             Err(error) => Err(error),
         };
-        synced.map_err(|error| failed(&self.sink.path, "bring it to the disk", error))
+        synced.map_err(|error| failed(&self.path, "bring it to the disk", error))
     }
 
     /// Opens the file as it was at the checkpoint: what stands behind that length is written again.
     async fn cut_back(&mut self, length: u64) -> Result<(), ConnectorError> {
-        let path = &self.sink.path;
+        let path = &self.path;
         let file = OpenOptions::new().append(true).open(path).await.map_err(|error| failed(path, "open it", error))?;
         let found = file.metadata().await.map_err(|error| failed(path, "learn its length", error))?.len();
         if found < length {
@@ -137,7 +155,7 @@ impl Writer {
         let id = Uuid::new_v4().to_string();
         let column: ArrayRef = Arc::new(UInt64Array::from(vec![self.length]));
         let rows = RecordBatch::try_from_iter([("bytes", column)])
-            .map_err(|error| failed(&self.sink.path, "keep its length", error))?;
+            .map_err(|error| failed(&self.path, "keep its length", error))?;
         self.chunk = Some((id.clone(), self.length));
         Ok(StateChunk { table, id, rows: Some(rows) })
     }

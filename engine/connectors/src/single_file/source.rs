@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use headwater_core::{ConnectorError, Positions, Source, SourceContext, SourceEvent, SourceFactory};
 use serde::{Deserialize, Serialize};
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader};
 
 use crate::formats::{BadData, Record, RecordDecoder, RecordFormat};
 
@@ -38,6 +38,10 @@ impl SourceFactory for FileSource {
         true
     }
 
+    fn updating(&self) -> bool {
+        self.format.is_changelog()
+    }
+
     fn parallel(&self) -> bool {
         false
     }
@@ -48,17 +52,24 @@ impl SourceFactory for FileSource {
 
     async fn open(&self, context: SourceContext) -> Result<Box<dyn Source>, ConnectorError> {
         let partition = self.path.display().to_string();
-        let position = match context.positions.get(&partition) {
+        let mut position = match context.positions.get(&partition) {
             None => Position::default(),
             Some(value) => {
                 serde_json::from_value(value.clone()).map_err(|error| failed(&self.path, "read its position", error))?
             }
         };
         let mut file = File::open(&self.path).await.map_err(|error| failed(&self.path, "open it", error))?;
+        let mut decoder =
+            self.format.decoder(&self.schema).map_err(|error| failed(&self.path, "read its format", error))?;
+        if self.format.has_header() {
+            let header = first_line(&mut file).await.map_err(|error| failed(&self.path, "read it", error))?;
+            decoder.read_header(&header).map_err(|reason| failed(&self.path, "learn its columns", reason))?;
+            if position.offset == 0 {
+                position = Position { offset: header.len() as u64, lines: 1 };
+            }
+        }
         let start = SeekFrom::Start(position.offset);
         file.seek(start).await.map_err(|error| failed(&self.path, "go to its position", error))?;
-        let decoder =
-            self.format.decoder(&self.schema).map_err(|error| failed(&self.path, "read its format", error))?;
         Ok(Box::new(Reader {
             table: self.table.clone(),
             path: self.path.clone(),
@@ -73,6 +84,13 @@ impl SourceFactory for FileSource {
             bad_records: 0,
         }))
     }
+}
+
+/// The bytes up to the first line feed, with it.
+async fn first_line(file: &mut File) -> std::io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    BufReader::new(file).read_until(b'\n', &mut line).await?;
+    Ok(line)
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]

@@ -6,10 +6,11 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use headwater_core::operator::RestoredChunk;
 use headwater_core::sink::Staged;
-use headwater_core::{Positions, Sink, SinkContext, SinkFactory, SourceFactory};
+use headwater_core::{Positions, Sink, SinkContext, SourceFactory, StreamSchema};
+use headwater_plan::SinkSpec;
 
 use super::*;
-use crate::formats::json::TimestampFormat;
+use crate::formats::json::JsonOptions;
 use crate::source_contract::{check_contract, context, read_all, rows_of};
 
 fn source(path: &Path, bad_data: BadData) -> FileSource {
@@ -74,7 +75,9 @@ async fn a_missing_file_is_named() {
 }
 
 async fn open_sink(path: &Path) -> Box<dyn Sink> {
-    let factory = FileSink { path: path.to_owned(), timestamps: TimestampFormat::Rfc3339 };
+    let format = RecordFormat::Json(JsonOptions::default());
+    let schema = StreamSchema::append_only(&Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+    let factory = FileSink { path: path.to_owned(), format, primary_key: Vec::new() }.bind(&schema).unwrap();
     factory.open(SinkContext { job: "j".into(), node: 0, subtask: 0, parallelism: 1 }).await.unwrap()
 }
 
@@ -130,4 +133,55 @@ async fn a_fresh_sink_empties_the_file_and_a_lost_one_is_an_error() {
     std::fs::write(&path, "").unwrap();
     let error = open_sink(&path).await.restore(restored(&staged)).await.unwrap_err();
     assert_eq!(error.source.to_string(), "it has 0 bytes and the checkpoint knows of 8");
+}
+
+fn csv(header: bool) -> RecordFormat {
+    RecordFormat::Csv(crate::formats::csv::CsvOptions { header })
+}
+
+#[tokio::test]
+async fn csv_is_written_with_a_header_and_read_by_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.csv");
+    let schema = StreamSchema::append_only(&Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+    let sink = FileSink { path: path.clone(), format: csv(true), primary_key: Vec::new() }.bind(&schema).unwrap();
+    let mut writer = sink.open(SinkContext { job: "j".into(), node: 0, subtask: 0, parallelism: 1 }).await.unwrap();
+    writer.write(numbers(&[1, 2])).await.unwrap();
+    writer.write(numbers(&[3])).await.unwrap();
+    writer.stage(1, true).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "n\n1\n2\n3\n");
+
+    let line = |n: usize| format!("{},{n}\n", "x".repeat(50_000));
+    std::fs::write(&path, format!("padding,n\n{}", (0..100).map(line).collect::<String>())).unwrap();
+    let reading = FileSource { format: csv(true), ..source(&path, BadData::Fail) };
+    check_contract(&reading, 3).await;
+    assert_eq!(rows_of(&read_all(&reading).await)[99], "{\"n\":99}");
+
+    std::fs::write(&path, "n\n1\nx\n").unwrap();
+    let error = FileSource { format: csv(true), ..source(&path, BadData::Fail) };
+    let mut failing = error.open(context(0, 1, &Positions::new())).await.unwrap();
+    failing.next().await.unwrap();
+    assert!(failing.next().await.unwrap_err().thing.ends_with("out.csv:3"));
+}
+
+#[tokio::test]
+async fn texts_go_in_and_out_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.txt");
+    let schema = Schema::new(vec![Field::new("value", DataType::Utf8, true)]);
+    let stream = StreamSchema::append_only(&schema);
+    let sink = FileSink { path: path.clone(), format: RecordFormat::Raw, primary_key: Vec::new() };
+    let sink = sink.bind(&stream).unwrap();
+    let mut writer = sink.open(SinkContext { job: "j".into(), node: 0, subtask: 0, parallelism: 1 }).await.unwrap();
+    let texts = |texts: Vec<&str>| {
+        let column: arrow::array::ArrayRef = Arc::new(arrow::array::StringArray::from(texts));
+        RecordBatch::try_new(Arc::new(schema.clone()), vec![column]).unwrap()
+    };
+    let rows = texts(vec!["  a \"b\"", "{c"]);
+    writer.write(rows.clone()).await.unwrap();
+    writer.stage(1, true).await.unwrap();
+    let reading =
+        FileSource { schema: Arc::new(schema.clone()), format: RecordFormat::Raw, ..source(&path, BadData::Fail) };
+    assert_eq!(read_all(&reading).await, [rows]);
+    assert!(writer.write(texts(vec!["two\nlines"])).await.is_err());
 }

@@ -1,5 +1,5 @@
-//! What a connector's rows become before the first operator: the table's columns, each row's event time, and the
-//! watermark that the rows allow. Pure: reading, idleness and the merge over partitions are the source task's.
+//! What a connector's rows become before the first operator: the table's columns, each row's event time and, from a
+//! source of changes, its weight, and the watermark that the rows allow. Pure: reading, idleness and the merge over partitions are the source task's.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions;
 use datafusion::physical_expr::PhysicalExpr;
-use headwater_core::{EventTime, OperatorError, StreamSchema};
+use headwater_core::{EventTime, OperatorError, StreamSchema, WEIGHT};
 use headwater_plan::SourceNode;
 
 use super::evaluate::{self, NANOSECONDS};
@@ -54,13 +54,18 @@ impl SourceColumns {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let mut visible = RecordBatch::try_new_with_options(self.schema.visible(), columns, &options)
             .map_err(|source| OperatorError::arrow("compute the columns of a source", source))?;
-        let mut times = self.event_times(&visible)?;
-        let dropped_rows = times.null_count() as u64;
+        let mut hidden = vec![self.event_times(&visible)?];
+        if self.schema.is_updating() {
+            hidden.push(weights(batch)?);
+        }
+        let dropped_rows = hidden[0].null_count() as u64;
         if dropped_rows > 0 {
-            (visible, times) = with_event_time(&visible, &times)?;
+            (visible, hidden) = with_event_time(&visible, &hidden)?;
         }
         let watermark = self.watermark(&visible)?;
-        let batch = self.schema.batch(visible.columns().to_vec(), times)?;
+        let columns = visible.columns().iter().cloned().chain(hidden).collect();
+        let batch = RecordBatch::try_new(self.schema.full().clone(), columns)
+            .map_err(|source| OperatorError::arrow("put a source's rows together", source))?;
         Ok(SourceRows { batch, watermark, dropped_rows })
     }
 
@@ -78,6 +83,15 @@ impl SourceColumns {
     }
 }
 
+/// The weights that an updating source puts behind its columns.
+fn weights(batch: &RecordBatch) -> Result<ArrayRef, OperatorError> {
+    let last = batch.schema_ref().fields().last().is_some_and(|field| field.name() == WEIGHT);
+    match batch.columns().last().filter(|_| last) {
+        Some(weights) => Ok(Arc::clone(weights)),
+        None => Err(OperatorError::plan(format!("a source of changes gave rows without {WEIGHT} behind them"))),
+    }
+}
+
 /// Any timestamp in nanoseconds; what nanoseconds cannot say becomes null.
 fn nanoseconds(times: &ArrayRef) -> Result<ArrayRef, OperatorError> {
     if !matches!(times.data_type(), DataType::Timestamp(_, _) | DataType::Date32 | DataType::Null) {
@@ -88,11 +102,12 @@ fn nanoseconds(times: &ArrayRef) -> Result<ArrayRef, OperatorError> {
         .map_err(|source| OperatorError::arrow("read event times in nanoseconds", source))
 }
 
-/// The rows that have an event time, and their times.
-fn with_event_time(visible: &RecordBatch, times: &ArrayRef) -> Result<(RecordBatch, ArrayRef), OperatorError> {
+/// The rows that have an event time, which is the first of the hidden columns.
+fn with_event_time(visible: &RecordBatch, hidden: &[ArrayRef]) -> Result<(RecordBatch, Vec<ArrayRef>), OperatorError> {
     let keep = || -> Result<_, arrow::error::ArrowError> {
-        let mask: BooleanArray = is_not_null(times)?;
-        Ok((filter_record_batch(visible, &mask)?, arrow::compute::filter(times, &mask)?))
+        let mask: BooleanArray = is_not_null(&hidden[0])?;
+        let hidden = hidden.iter().map(|column| arrow::compute::filter(column, &mask));
+        Ok((filter_record_batch(visible, &mask)?, hidden.collect::<Result<_, _>>()?))
     };
     keep().map_err(|source| OperatorError::arrow("leave out rows without event time", source))
 }

@@ -10,7 +10,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Operator as Op;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
-use headwater_core::schema::event_times;
+use headwater_core::schema::{event_times, weights};
 use headwater_core::source::{Source, SourceContext, SourceFactory};
 use headwater_core::{ConnectorError, EventTime, StreamSchema};
 use headwater_plan::SourceNode;
@@ -36,11 +36,15 @@ impl SourceFactory for NoFactory {
 }
 
 fn source(unit: TimeUnit, with_time: bool) -> SourceColumns {
+    source_of(StreamSchema::append_only(&visible(unit)), with_time)
+}
+
+fn visible(unit: TimeUnit) -> Schema {
     let time = DataType::Timestamp(unit, None);
-    let schema = StreamSchema::append_only(&Schema::new(vec![
-        Field::new("v", DataType::Int64, true),
-        Field::new("ts", time, true),
-    ]));
+    Schema::new(vec![Field::new("v", DataType::Int64, true), Field::new("ts", time, true)])
+}
+
+fn source_of(schema: StreamSchema, with_time: bool) -> SourceColumns {
     let column = |name, index| Arc::new(Column::new(name, index)) as Arc<dyn PhysicalExpr>;
     let lag = Literal::new(ScalarValue::new_interval_dt(0, 1000));
     let watermark = Arc::new(BinaryExpr::new(column("ts", 1), Op::Minus, Arc::new(lag))) as Arc<dyn PhysicalExpr>;
@@ -93,4 +97,21 @@ fn a_table_without_time_is_at_the_epoch() {
     let rows = source(TimeUnit::Second, false).apply(&batch(times)).unwrap();
     assert_eq!((rows.dropped_rows, rows.watermark), (0, None));
     assert_eq!(event_times(&rows.batch).unwrap().values(), &[0, 0]);
+}
+
+#[test]
+fn weights_stay_with_their_rows() {
+    let changes = source_of(StreamSchema::updating(&visible(TimeUnit::Second)), true);
+    let rows = batch(Arc::new(TimestampSecondArray::from(vec![Some(3), None, Some(4)])));
+    let weighted = |name: &str| {
+        let weight: ArrayRef = Arc::new(Int64Array::from(vec![1, 5, -1]));
+        let fields = rows.schema_ref().fields().iter().cloned();
+        let fields: Vec<_> = fields.chain([Arc::new(Field::new(name, DataType::Int64, false))]).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), rows.columns().iter().cloned().chain([weight]).collect())
+    };
+    let read = changes.apply(&weighted("_weight").unwrap()).unwrap();
+    assert_eq!((read.dropped_rows, read.watermark), (1, Some(EventTime::from_millis(3_000))));
+    assert_eq!(weights(&read.batch).unwrap(), &Int64Array::from(vec![1, -1]));
+    assert_eq!(event_times(&read.batch).unwrap().values(), &[3_000_000_000, 4_000_000_000]);
+    assert!(changes.apply(&weighted("another").unwrap()).is_err(), "a batch without weights is no change");
 }

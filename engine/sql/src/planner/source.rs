@@ -90,7 +90,7 @@ impl SourceTable<'_> {
             None => (None, None),
         };
         let compile = |expr: &Expr, names: &DFSchema| physical(expr, names).map_err(|error| clean(error, self.place));
-        let parallel = factory.parallel();
+        let (parallel, updating) = (factory.parallel(), factory.updating());
         let node = SourceNode {
             table: self.create.name.text.clone(),
             factory,
@@ -100,7 +100,7 @@ impl SourceTable<'_> {
             idle_after: self.own.idle.or(self.known_idle),
         };
         let bounded = node.factory.bounded();
-        let schema = StreamSchema::append_only(&visible);
+        let schema = if updating { StreamSchema::updating(&visible) } else { StreamSchema::append_only(&visible) };
         let node = builder.graph.add(NodeKind::Source(node), schema.clone(), parallel);
         let event_time = time.as_ref().map(|(name, ..)| name.as_str());
         let role = |field: &Arc<Field>| if event_time == Some(field.name()) { Role::EventTime } else { Role::Plain };

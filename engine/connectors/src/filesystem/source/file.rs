@@ -1,12 +1,14 @@
-//! One file that is being read: Parquet by ranges of the object, JSON lines whole.
+//! One file that is being read: Parquet by ranges of the object, lines and Arrow whole.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::ipc::reader::StreamReader;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt;
-use headwater_core::ConnectorError;
+use headwater_core::{ConnectorError, WEIGHT};
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 
@@ -15,7 +17,6 @@ use super::super::partition::{value_column, values_of};
 use super::object::ParquetObject;
 use super::{FilePosition, FolderSource};
 use crate::formats::conform::conform;
-use crate::formats::json::JsonOptions;
 use crate::formats::{BadData, Record, RecordDecoder, RecordFormat};
 
 const BATCH_ROWS: usize = 8192;
@@ -27,7 +28,7 @@ pub(super) struct Read {
     pub(super) batch: Option<RecordBatch>,
     /// Rows or lines read, bad ones too.
     pub(super) rows: u64,
-    /// Bytes read, of JSON.
+    /// Bytes read, of lines.
     pub(super) bytes: u64,
     /// Lines that were dropped.
     pub(super) bad_records: u64,
@@ -42,7 +43,8 @@ pub(super) struct OpenedFile {
 
 enum Content {
     Parquet(Box<ParquetRecordBatchStream<ParquetObject>>),
-    Json { rest: Bytes, lines: u64, decoder: RecordDecoder },
+    Arrow(VecDeque<RecordBatch>),
+    Lines { rest: Bytes, lines: u64, decoder: RecordDecoder },
 }
 
 impl OpenedFile {
@@ -52,19 +54,10 @@ impl OpenedFile {
         name: &str,
         position: FilePosition,
     ) -> Result<Self, ConnectorError> {
-        let content = match source.format {
+        let content = match &source.format {
             FileFormat::Parquet(_) => open_parquet(source, name, position).await?,
-            FileFormat::Json(timestamps) => {
-                let bytes = source.folders.read(name).await?;
-                let start = usize::try_from(position.bytes).unwrap_or(usize::MAX).min(bytes.len());
-                let folders = values_of(name);
-                let in_file = |field: &&Arc<arrow::datatypes::Field>| !folders.contains_key(field.name());
-                let content: Vec<_> = source.schema.fields().iter().filter(in_file).cloned().collect();
-                let content = Arc::new(Schema::new(content));
-                let decoder = RecordFormat::Json(JsonOptions { timestamps, unstructured: false }).decoder(&content);
-                let decoder = decoder.map_err(|error| source.folders.failed(name, "read its format", error))?;
-                Content::Json { rest: bytes.slice(start..), lines: position.rows, decoder }
-            }
+            FileFormat::Arrow => open_arrow(source, name, position).await?,
+            FileFormat::Lines(format) => open_lines(source, name, format, position).await?,
         };
         Ok(OpenedFile { source: Arc::clone(source), name: name.to_owned(), content })
     }
@@ -80,7 +73,13 @@ impl OpenedFile {
                 let batch = declared(&self.source, &self.name, &batch)?;
                 Ok(Read { batch: Some(batch), rows, ..Read::default() })
             }
-            Content::Json { rest, lines, decoder } => {
+            Content::Arrow(batches) => {
+                let Some(batch) = batches.pop_front() else { return Ok(Read::default()) };
+                let rows = batch.num_rows() as u64;
+                let batch = declared(&self.source, &self.name, &batch)?;
+                Ok(Read { batch: Some(batch), rows, ..Read::default() })
+            }
+            Content::Lines { rest, lines, decoder } => {
                 let read = read_lines(&self.source, &self.name, rest, *lines, decoder)?;
                 *rest = rest.slice(read.bytes as usize..);
                 *lines += read.rows;
@@ -100,6 +99,47 @@ async fn open_parquet(source: &FolderSource, name: &str, position: FilePosition)
     Ok(Content::Parquet(Box::new(stream)))
 }
 
+async fn open_arrow(source: &FolderSource, name: &str, position: FilePosition) -> Result<Content, ConnectorError> {
+    let bytes = source.folders.read(name).await?;
+    let reader = StreamReader::try_new(std::io::Cursor::new(bytes), None);
+    let batches = reader.and_then(|reader| reader.collect::<Result<Vec<_>, _>>());
+    let batches = batches.map_err(|error| source.folders.failed(name, "open it as an arrow stream", error))?;
+    let mut left = usize::try_from(position.rows).unwrap_or(usize::MAX);
+    let mut rest = VecDeque::new();
+    for batch in batches {
+        let passed = left.min(batch.num_rows());
+        left -= passed;
+        if passed < batch.num_rows() {
+            rest.push_back(batch.slice(passed, batch.num_rows() - passed));
+        }
+    }
+    Ok(Content::Arrow(rest))
+}
+
+async fn open_lines(
+    source: &FolderSource,
+    name: &str,
+    format: &RecordFormat,
+    position: FilePosition,
+) -> Result<Content, ConnectorError> {
+    let bytes = source.folders.read(name).await?;
+    let folders = values_of(name);
+    let in_file = |field: &&Arc<Field>| !folders.contains_key(field.name());
+    let content: Vec<_> = source.schema.fields().iter().filter(in_file).cloned().collect();
+    let decoder = format.decoder(&Arc::new(Schema::new(content)));
+    let mut decoder = decoder.map_err(|error| source.folders.failed(name, "read its format", error))?;
+    // Positions are counted from behind the line that names the columns.
+    let mut header = 0;
+    if format.has_header() {
+        header = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        let learned = decoder.read_header(&bytes[..header]);
+        learned.map_err(|reason| source.folders.failed(name, "learn its columns", reason))?;
+    }
+    let start = usize::try_from(position.bytes).unwrap_or(usize::MAX).saturating_add(header).min(bytes.len());
+    let lines = position.rows + u64::from(header > 0);
+    Ok(Content::Lines { rest: bytes.slice(start..), lines, decoder })
+}
+
 fn read_lines(
     source: &FolderSource,
     name: &str,
@@ -115,11 +155,14 @@ fn read_lines(
     }
     let block = &rest[..end];
     let lines: Vec<&[u8]> = block.strip_suffix(b"\n").unwrap_or(block).split(|byte| *byte == b'\n').collect();
-    let records: Vec<Record<'_>> = lines.iter().map(|line| Record::from(line.trim_ascii())).collect();
+    // An empty line is no record; its number still counts.
+    let numbered = lines.iter().zip(before + 1..).filter(|(line, _)| !line.trim_ascii().is_empty());
+    let (records, numbers): (Vec<Record<'_>>, Vec<u64>) =
+        numbered.map(|(line, number)| (Record::from(*line), number)).unzip();
     let decoded = decoder.decode(&records);
     let decoded = decoded.map_err(|error| source.folders.failed(name, "put rows together", error))?;
     for bad in &decoded.bad {
-        let place = format!("{name}:{}", before + bad.index as u64 + 1);
+        let place = format!("{name}:{}", numbers.get(bad.index).copied().unwrap_or_default());
         if source.bad_data == BadData::Fail {
             let step = format!("read a record of table {}", source.table);
             return Err(source.folders.failed(&place, &step, bad.reason.clone()));
@@ -145,8 +188,15 @@ fn declared(source: &FolderSource, name: &str, batch: &RecordBatch) -> Result<Re
             fields.push(Arc::new(field.as_ref().clone().with_nullable(true)));
         }
     }
+    let weights = batch.column_by_name(WEIGHT).cloned();
     let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let all = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).map_err(failed)?;
     let step = format!("read a record of table {}", source.table);
-    conform(&all, &source.schema).map_err(|reason| source.folders.failed(name, &step, reason))
+    let rows = conform(&all, &source.schema).map_err(|reason| source.folders.failed(name, &step, reason))?;
+    let Some(weights) = weights else { return Ok(rows) };
+    // The weight of a change stays behind the columns.
+    let weight = Arc::new(Field::new(WEIGHT, DataType::Int64, false));
+    let fields: Vec<_> = rows.schema_ref().fields().iter().cloned().chain([weight]).collect();
+    let columns = rows.columns().iter().cloned().chain([weights]).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(failed)
 }

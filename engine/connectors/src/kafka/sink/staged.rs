@@ -26,7 +26,7 @@ pub(in crate::kafka) use crate::staging::epoch_of;
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
         Field::new("key", DataType::Binary, true),
-        Field::new("payload", DataType::Binary, false),
+        Field::new("payload", DataType::Binary, true),
         Field::new("timestamp", DataType::Timestamp(TimeUnit::Millisecond, None), true),
     ]))
 });
@@ -64,7 +64,7 @@ impl StagedWriter {
             return Ok(());
         }
         let keys: BinaryArray = messages.iter().map(|message| message.key.as_deref()).collect();
-        let payloads = BinaryArray::from_iter_values(messages.iter().map(|message| &message.payload));
+        let payloads: BinaryArray = messages.iter().map(|message| message.payload.as_deref()).collect();
         let times: TimestampMillisecondArray = messages.iter().map(|message| message.timestamp).collect();
         let columns: Vec<ArrayRef> = vec![Arc::new(keys), Arc::new(payloads), Arc::new(times)];
         let batch = RecordBatch::try_new(SCHEMA.clone(), columns)?;
@@ -116,7 +116,7 @@ fn messages(batch: &RecordBatch) -> Vec<OutMessage> {
     let times = batch.column(2).as_primitive::<TimestampMillisecondType>();
     let message = |row| OutMessage {
         key: keys.is_valid(row).then(|| keys.value(row).to_vec()),
-        payload: payloads.value(row).to_vec(),
+        payload: payloads.is_valid(row).then(|| payloads.value(row).to_vec()),
         timestamp: times.is_valid(row).then(|| times.value(row)),
     };
     (0..batch.num_rows()).map(message).collect()

@@ -59,6 +59,130 @@ fn staged_files(base: &Path) -> Vec<PathBuf> {
     files.filter(|path| !path.ends_with("committed")).collect()
 }
 
+/// A sink of a changelog of the columns `n` and `k`, by the key `n`.
+fn changelog_sink(broker: &EmbeddedBroker, base: &Path, options: &[(&str, &str)]) -> Arc<dyn SinkFactory> {
+    let settings = ConnectorSettings {
+        base_dir: base.to_owned(),
+        bootstrap_servers: Some(broker.bootstrap_servers().to_owned()),
+        log_id: None,
+    };
+    let all = [&[("topic", "out"), ("type", "sink")], options].concat();
+    let text = |(key, value): &(&str, &str)| ((*key).to_owned(), OptionValue::Text((*value).to_owned()));
+    let declaration = TableDeclaration {
+        name: "t".into(),
+        connector: "kafka".into(),
+        columns: Vec::new(),
+        primary_key: vec!["n".into()],
+        options: Options::new(all.iter().map(text)),
+    };
+    let table = ConnectorSet::new(settings).table(declaration).unwrap();
+    table.sink.unwrap().bind(&StreamSchema::updating(&schema())).unwrap()
+}
+
+fn weighted(rows: &RecordBatch, weight: i64) -> RecordBatch {
+    let times = arrow::array::TimestampNanosecondArray::from_value(0, rows.num_rows());
+    let weights = Int64Array::from_value(weight, rows.num_rows());
+    let hidden: [ArrayRef; 2] = [Arc::new(times), Arc::new(weights)];
+    let columns = rows.columns().iter().cloned().chain(hidden).collect();
+    RecordBatch::try_new(StreamSchema::updating(&schema()).full().clone(), columns).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changelog_is_written_by_its_key_and_read_back() {
+    for mode in ["at_least_once", "exactly_once"] {
+        let (base, broker) = (tempfile::tempdir().unwrap(), broker(&[("out", 1)]));
+        let options = [("format", "debezium_json"), ("sink.commit_mode", mode)];
+        let factory = changelog_sink(&broker, base.path(), &options);
+        assert!(factory.wants_hidden_columns());
+        let mut sink = open_sink(&*factory, 0).await;
+        sink.write(weighted(&rows(0..3), 1)).await.unwrap();
+        sink.write(weighted(&rows(1..2), -1)).await.unwrap();
+        let staged = sink.stage(1, true).await.unwrap();
+        if let Some(committer) = factory.committer("people", 1).await.unwrap() {
+            committer.commit(1, &[staged.commit.unwrap()]).await.unwrap();
+        }
+        let options = [("topic", "out"), ("source.offset", "earliest"), ("format", "debezium_json")];
+        let table = table(&broker, "kafka", &["n BIGINT", "key TEXT key"], &options).source.unwrap();
+        assert!(table.updating());
+        let mut source = open(&*table, &Positions::new()).await;
+        let expected = [(0, "0", 1), (1, "1", -1), (1, "1", 1), (2, "2", 1)];
+        let expected = expected.map(|(n, key, weight)| format!(r#"{{"n":{n},"key":"{key}","_weight":{weight}}}"#));
+        assert_eq!(flat(drain(&mut *source).await), expected, "{mode}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upsert_says_what_is_gone_by_a_message_without_content() {
+    for mode in ["at_least_once", "exactly_once"] {
+        let (base, broker) = (tempfile::tempdir().unwrap(), broker(&[("out", 1)]));
+        let factory = changelog_sink(&broker, base.path(), &[("format", "upsert_json"), ("sink.commit_mode", mode)]);
+        let mut sink = open_sink(&*factory, 0).await;
+        sink.write(weighted(&rows(0..2), 1)).await.unwrap();
+        sink.write(weighted(&rows(1..2), -1)).await.unwrap();
+        let staged = sink.stage(1, true).await.unwrap();
+        if let Some(committer) = factory.committer("people", 1).await.unwrap() {
+            committer.commit(1, &[staged.commit.unwrap()]).await.unwrap();
+        }
+        let expected = [("0", Some(r#"{"n":0,"k":"key-0"}"#)), ("1", Some(r#"{"n":1,"k":"key-1"}"#)), ("1", None)];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.map(str::to_owned)));
+        assert_eq!(messages(&broker, "out", expected.len()).await, expected, "{mode}");
+    }
+}
+
+/// The first messages of a topic, as any consumer sees them.
+async fn messages(broker: &EmbeddedBroker, topic: &str, count: usize) -> Vec<(String, Option<String>)> {
+    use rdkafka::consumer::{Consumer, StreamConsumer};
+    use rdkafka::message::Message;
+    let consumer: StreamConsumer = rdkafka::ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .set("group.id", "reader")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    let mut assignment = rdkafka::TopicPartitionList::new();
+    assignment.add_partition_offset(topic, 0, rdkafka::Offset::Beginning).unwrap();
+    consumer.assign(&assignment).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let mut found = Vec::new();
+    while found.len() < count {
+        let message = tokio::time::timeout(Duration::from_secs(60), consumer.recv()).await.unwrap().unwrap();
+        found.push((text(message.key().unwrap()), message.payload().map(text)));
+    }
+    found
+}
+
+#[test]
+fn what_cannot_take_a_changelog_says_what_can() {
+    let base = tempfile::tempdir().unwrap();
+    let bind = |format: &str, primary_key: &[&str]| {
+        let settings = ConnectorSettings {
+            base_dir: base.path().to_owned(),
+            bootstrap_servers: Some("localhost:1".into()),
+            log_id: None,
+        };
+        let options = [("topic", "out"), ("type", "sink"), ("format", format)];
+        let text = |(key, value): &(&str, &str)| ((*key).to_owned(), OptionValue::Text((*value).to_owned()));
+        let declaration = TableDeclaration {
+            name: "t".into(),
+            connector: "kafka".into(),
+            columns: Vec::new(),
+            primary_key: primary_key.iter().map(|name| (*name).to_owned()).collect(),
+            options: Options::new(options.iter().map(text)),
+        };
+        let sink = ConnectorSet::new(settings).table(declaration).unwrap().sink.unwrap();
+        sink.bind(&StreamSchema::updating(&schema())).map(drop)
+    };
+    let error = bind("json", &[]).unwrap_err();
+    assert_eq!(
+        error.message,
+        "the query's result is a changelog, and format 'json' of connector 'kafka' cannot take rows back"
+    );
+    assert!(error.hint.unwrap().starts_with("use format = 'debezium_json', or 'upsert_json' with a PRIMARY KEY"));
+    assert!(bind("upsert_json", &[]).unwrap_err().hint.unwrap().contains("PRIMARY KEY"));
+    bind("upsert_json", &["n"]).unwrap();
+    bind("debezium_json", &[]).unwrap();
+}
+
 const EXACTLY_ONCE: (&str, &str) = ("sink.commit_mode", "exactly_once");
 
 #[tokio::test(flavor = "multi_thread")]
