@@ -1,6 +1,6 @@
 //! Every function that SQL may call: DataFusion's own, and those that only mean something over a stream.
 //!
-//! `tumble`, `hop`, `session` and `row_time` are never evaluated: the planner replaces them by what they stand for.
+//! `tumble`, `hop`, `cumulate`, `session` and `row_time` are never evaluated: the planner replaces them by what they stand for.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,6 +21,8 @@ use headwater_plan::window::window_type;
 pub(crate) const TUMBLE: &str = "tumble";
 /// Windows of fixed width that overlap.
 pub(crate) const HOP: &str = "hop";
+/// Windows that begin together and grow step by step.
+pub(crate) const CUMULATE: &str = "cumulate";
 /// Windows that grow while rows come.
 pub(crate) const SESSION: &str = "session";
 /// A row's event time.
@@ -31,7 +33,7 @@ pub(crate) const AS_OF: &str = "as_of";
 
 /// Whether the function makes a window.
 pub(crate) fn is_window(name: &str) -> bool {
-    matches!(name, TUMBLE | HOP | SESSION)
+    matches!(name, TUMBLE | HOP | CUMULATE | SESSION)
 }
 
 /// The functions, by name and alias.
@@ -60,8 +62,8 @@ pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::all)
 impl Functions {
     fn all() -> Self {
         let mut scalar = HashMap::new();
-        let own =
-            [TUMBLE, HOP, SESSION, ROW_TIME, AS_OF].map(|name| Arc::new(ScalarUDF::from(StreamFunction::new(name))));
+        let own = [TUMBLE, HOP, CUMULATE, SESSION, ROW_TIME, AS_OF];
+        let own = own.map(|name| Arc::new(ScalarUDF::from(StreamFunction::new(name))));
         for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own) {
             for alias in function.aliases() {
                 scalar.insert(alias.clone(), function.clone());

@@ -15,13 +15,19 @@ use super::evaluate::NANOSECONDS;
 pub(super) struct Chunk {
     /// The rows.
     pub(super) rows: RecordBatch,
+    bytes: usize,
     id: Option<String>,
 }
 
 impl Chunk {
     /// Rows that no snapshot has seen yet.
     pub(super) fn new(rows: RecordBatch) -> Self {
-        Chunk { rows, id: None }
+        Chunk { bytes: rows.get_array_memory_size(), rows, id: None }
+    }
+
+    /// Bytes in memory.
+    pub(super) fn size(&self) -> usize {
+        self.bytes
     }
 
     /// Whether a snapshot has taken the rows.

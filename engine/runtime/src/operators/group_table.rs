@@ -222,6 +222,7 @@ impl GroupTable {
 }
 
 /// Finished groups.
+#[derive(Debug)]
 pub(super) struct GroupResults {
     /// A column a key.
     pub(super) keys: Vec<ArrayRef>,
@@ -229,4 +230,16 @@ pub(super) struct GroupResults {
     pub(super) results: Vec<ArrayRef>,
     /// How many groups.
     pub(super) count: usize,
+}
+
+impl GroupResults {
+    /// The results of states that stay as they are: a row a group, in the columns of [`Aggregation::state_schema`].
+    /// No key is looked up, as every row is a group of its own.
+    pub(super) fn of_states(aggregation: &Arc<Aggregation>, states: &RecordBatch) -> Result<Self, OperatorError> {
+        let rows = aggregation.state_rows(states)?;
+        let groups: Vec<usize> = (0..rows.count).collect();
+        let mut accumulators = Accumulators::new(aggregation)?;
+        accumulators.add(&rows, &groups, rows.count)?;
+        Ok(GroupResults { keys: rows.keys, results: accumulators.results()?, count: rows.count })
+    }
 }

@@ -1,14 +1,19 @@
-//! Tumbling and hopping windows, built from slices: each row is aggregated once, into the one slice that it falls
-//! into, and a window is the merge of its slices.
+//! Tumbling, hopping and cumulating windows, built from slices: each row is aggregated once, into the one slice that
+//! it falls into, and a window is the merge of its slices.
+//!
+//! What a window costs when it closes is its result and what changed since the one before, not how many slices it has:
+//! a hop reads [`Blocks`] of slices merged in advance; a window that grows adds its newest slice to the one that holds
+//! all before.
 //!
 //! [`SliceAggregate`] is the phase that gives results; [`SlicePartial`] the one before an exchange. Sessions are
 //! another operator, as nothing about them is known before their rows.
 
+mod blocks;
 mod partial;
 mod slice;
+mod slices;
 mod split;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -24,8 +29,9 @@ use super::aggregation::Aggregation;
 use super::chunk::{ChunkNames, StoredWatermark, check_columns, in_range};
 use super::group_table::{GroupResults, GroupTable};
 use super::window_rows::WindowRows;
+use blocks::Blocks;
 pub(super) use partial::SlicePartial;
-use slice::Slice;
+use slices::Slices;
 use split::split;
 
 /// The state table: a chunk holds groups of one slice.
@@ -36,7 +42,8 @@ pub(super) struct SliceAggregate {
     name: &'static str,
     aggregation: Arc<Aggregation>,
     slicing: Slicing,
-    slices: BTreeMap<i64, Slice>,
+    slices: Slices,
+    blocks: Blocks,
     rows: WindowRows,
     /// Every window that ends here or before has been emitted.
     watermark: EventTime,
@@ -52,11 +59,13 @@ impl SliceAggregate {
         schema: StreamSchema,
     ) -> Result<Self, OperatorError> {
         check_slicing(&slicing)?;
+        let aggregation = Aggregation::new(node)?;
         Ok(SliceAggregate {
             name: if node.phase == Phase::Final { "window-final" } else { "window" },
-            aggregation: Aggregation::new(node)?,
+            slices: Slices::new(&aggregation),
+            blocks: Blocks::new(&aggregation, slicing),
+            aggregation,
             slicing,
-            slices: BTreeMap::new(),
             rows: WindowRows::new(schema, node.window_index),
             watermark: EventTime::MIN,
             stored_watermark: StoredWatermark::new(),
@@ -64,68 +73,61 @@ impl SliceAggregate {
         })
     }
 
-    /// The end of the earliest window that is still to be emitted and holds the slice.
-    fn next_window_end(&self, slice: i64, emitted: i64) -> i64 {
-        let first = self.slicing.first_window_end(slice);
-        if first > emitted {
-            return first;
-        }
-        // Ends are as far apart as beginnings.
-        let ends = Slicing {
-            width: self.slicing.slide,
-            slide: self.slicing.slide,
-            offset: self.slicing.offset.saturating_add(self.slicing.width),
-        };
-        ends.slice_start(emitted).saturating_add(self.slicing.slide)
-    }
-
     /// Emits the windows that end at `until` or before, in order of their ends. Walks over the slices that are there,
     /// so a watermark that jumps over years costs nothing.
     fn close_windows(&mut self, until: i64, out: &mut dyn Output) -> Result<(), OperatorError> {
         let mut emitted = self.watermark.nanos();
-        while let Some(slice) = self.slices.keys().next().copied() {
-            let end = self.next_window_end(slice, emitted);
+        while let Some(slice) = self.slices.first() {
+            let end = self.slicing.next_window_end(slice, emitted);
             if end > until {
                 break;
             }
-            let start = end.saturating_sub(self.slicing.width);
-            let groups = self.close_window(slice, end)?;
+            let window = (self.slicing.window_start(end), end);
+            let groups = match self.slicing.step {
+                None => self.close_hop(slice, window)?,
+                Some(_) => self.close_step(window)?,
+            };
             if groups.count > 0 {
-                self.rows.push_window(groups, (start, end), out)?;
+                self.rows.push_window(groups, window, out)?;
             }
-            self.drop_slices(end);
+            self.drop_slices(window);
             emitted = end;
         }
         self.rows.finish(out)
     }
 
-    /// The groups of the window that ends at `end` and whose first slice with rows is `first`.
-    fn close_window(&mut self, first: i64, end: i64) -> Result<GroupResults, OperatorError> {
-        let window = first..end.max(first);
-        let mut in_window = self.slices.range_mut(window.clone());
-        let only = in_window.next();
-        if let (Some((_, slice)), None) = (only, in_window.next())
-            && self.slicing.last_window_end(first) <= end
-        {
-            return std::mem::take(slice).into_table(&self.aggregation)?.into_results();
+    /// The groups of a window of fixed width whose first slice with rows is `first`.
+    fn close_hop(&mut self, first: i64, (start, end): (i64, i64)) -> Result<GroupResults, OperatorError> {
+        let only = self.slices.ends(first..end).is_some_and(|(_, last)| last == first);
+        if only && self.slicing.last_window_end(first) <= end {
+            return self.slices.take(first).unwrap_or_default().into_table(&self.aggregation)?.into_results();
         }
         let mut table = GroupTable::new(&self.aggregation)?;
-        for (_, slice) in self.slices.range_mut(window) {
-            if let Some(states) = slice.seal(&self.aggregation)? {
-                table.merge(states)?;
-            }
+        for states in self.blocks.window(&mut self.slices, (start, end))? {
+            table.merge(&states)?;
         }
         table.into_results()
     }
 
-    /// Forgets the slices whose last window ended at `end` or before.
-    fn drop_slices(&mut self, end: i64) {
-        while let Some(entry) = self.slices.first_entry() {
-            if self.slicing.last_window_end(*entry.key()) > end {
-                break;
-            }
-            entry.remove();
+    /// The groups of a window that grows. What it holds is put together in one slice at its start, which the next
+    /// step adds to; a late row finds its own slice as before, and comes in with it.
+    fn close_step(&mut self, (start, end): (i64, i64)) -> Result<GroupResults, OperatorError> {
+        self.slices.fold(start..end)?;
+        if self.slicing.last_window_end(start) <= end {
+            return self.slices.take(start).unwrap_or_default().into_table(&self.aggregation)?.into_results();
         }
+        match self.slices.sealed(start)? {
+            Some(states) => GroupResults::of_states(&self.aggregation, &states),
+            None => GroupTable::new(&self.aggregation)?.into_results(),
+        }
+    }
+
+    /// Forgets the slices whose last window was this one or one before it.
+    fn drop_slices(&mut self, (start, end): (i64, i64)) {
+        while let Some(first) = self.slices.first().filter(|first| self.slicing.last_window_end(*first) <= end) {
+            self.slices.take(first);
+        }
+        self.blocks.drop_before(start.saturating_add(self.slicing.slide));
     }
 
     fn restore_slices(&mut self, chunk: &RestoredChunk, range: KeyRange) -> Result<(), OperatorError> {
@@ -134,8 +136,10 @@ impl SliceAggregate {
         let starts = rows.columns().last().and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
         let Some(first) = starts.and_then(|starts| starts.values().first().copied()) else { return Ok(()) };
         let start = self.slicing.slice_start(first);
-        self.slices.entry(start).or_default().add_chunk(rows);
-        Ok(())
+        self.slices.change(start, |slice, _| {
+            slice.add_chunk(rows);
+            Ok(())
+        })
     }
 }
 
@@ -155,7 +159,11 @@ impl Operator for SliceAggregate {
                 self.late_rows += selection.count(rows.count) as u64;
                 continue;
             }
-            self.slices.entry(start).or_default().add(&self.aggregation, &selection.of(&rows)?)?;
+            if start < self.watermark.nanos() {
+                self.blocks.invalidate(start);
+            }
+            let selected = selection.of(&rows)?;
+            self.slices.change(start, |slice, aggregation| slice.add(aggregation, &selected))?;
         }
         Ok(())
     }
@@ -170,11 +178,8 @@ impl Operator for SliceAggregate {
 
     fn on_barrier(&mut self, epoch: Epoch, _out: &mut dyn Output) -> Result<Snapshot, OperatorError> {
         let mut names = ChunkNames::of(epoch);
-        let mut chunks = Vec::with_capacity(self.slices.len() + 1);
-        chunks.extend(self.stored_watermark.hand_over(self.watermark, &mut names)?);
-        for (start, slice) in &mut self.slices {
-            slice.hand_over(&self.aggregation, *start, &mut names, &mut chunks)?;
-        }
+        let mut chunks = Vec::from_iter(self.stored_watermark.hand_over(self.watermark, &mut names)?);
+        self.slices.hand_over(&mut names, &mut chunks)?;
         Ok(Snapshot { chunks })
     }
 
@@ -191,13 +196,14 @@ impl Operator for SliceAggregate {
     }
 
     fn state_bytes(&self) -> usize {
-        self.slices.values().map(Slice::size).sum()
+        self.slices.size() + self.blocks.size()
     }
 }
 
 fn check_slicing(slicing: &Slicing) -> Result<(), OperatorError> {
-    if slicing.width > 0 && slicing.slide > 0 {
+    let steps = slicing.step.is_none_or(|step| step > 0 && slicing.width % step == 0 && slicing.slide == slicing.width);
+    if slicing.width > 0 && slicing.slide > 0 && steps {
         return Ok(());
     }
-    Err(OperatorError::plan(format!("a window {} ns wide every {} ns", slicing.width, slicing.slide)))
+    Err(OperatorError::plan(format!("there are no such windows: {slicing:?}")))
 }

@@ -37,7 +37,7 @@ pub(crate) struct Schedule {
     pub(crate) checkpoint_every: usize,
 }
 
-type Stored = BTreeMap<(String, String), RecordBatch>;
+pub(crate) type Stored = BTreeMap<(String, String), RecordBatch>;
 
 struct Instances<'a> {
     job: &'a Job<'a>,
@@ -182,7 +182,7 @@ impl<'a> Instances<'a> {
 }
 
 /// A snapshot with the rows of the chunks that it only names.
-fn stored(snapshot: Snapshot, before: &Stored) -> Stored {
+pub(crate) fn stored(snapshot: Snapshot, before: &Stored) -> Stored {
     let mut after = Stored::new();
     for chunk in snapshot.chunks {
         let key = (chunk.table, chunk.id);
@@ -197,7 +197,7 @@ fn stored(snapshot: Snapshot, before: &Stored) -> Stored {
     after
 }
 
-fn overlapping(stored: &[Stored], range: KeyRange) -> Vec<RestoredChunk> {
+pub(crate) fn overlapping(stored: &[Stored], range: KeyRange) -> Vec<RestoredChunk> {
     let overlap = |index: &usize| KeyRange::of(*index, stored.len()).overlaps(&range);
     let chunks = (0..stored.len()).filter(overlap).flat_map(|index| stored[index].iter());
     chunks.map(|((table, _), rows)| RestoredChunk { table: table.clone(), rows: rows.clone() }).collect()

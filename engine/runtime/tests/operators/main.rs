@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 mod drive;
+mod late_rows_oracle;
 mod oracle;
 mod plan;
 mod rows;
@@ -10,4 +11,5 @@ mod scripts;
 mod session_oracle;
 mod slice_oracle;
 mod source_columns;
+mod window_cost;
 mod window_function_oracle;

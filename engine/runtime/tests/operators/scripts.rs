@@ -55,6 +55,11 @@ async fn a_hop_whose_width_is_no_multiple_of_its_slide() {
 }
 
 #[tokio::test]
+async fn a_window_that_grows() {
+    aggregate("cumulate", Window::cumulate(Duration::from_secs(10), Duration::from_secs(30)), Phase::Single).await;
+}
+
+#[tokio::test]
 async fn the_partial_half() {
     aggregate("partial", Window::tumble(Duration::from_secs(10)), Phase::Partial).await;
 }

@@ -1,4 +1,5 @@
-//! `tumble(width[, offset])`, `hop(slide, width)` and `session(gap)` to windows.
+//! `tumble(width[, offset])`, `hop(slide, width[, offset])`, `cumulate(step, size[, offset])` and `session(gap)` to
+//! windows.
 
 use std::time::Duration;
 
@@ -6,7 +7,6 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use headwater_core::time::saturating_nanos;
 use headwater_plan::{Slicing, Window};
 
 use super::Result;
@@ -14,7 +14,7 @@ use super::expression::Scope;
 use super::select::unaliased;
 use super::stream::Role;
 use crate::diagnostic::Diagnostic;
-use crate::functions::{HOP, SESSION, TUMBLE, is_window};
+use crate::functions::{CUMULATE, HOP, SESSION, TUMBLE, is_window};
 
 /// The window function that a grouping expression is, if it is one.
 pub(super) fn window_call(expr: &Expr) -> Option<&ScalarFunction> {
@@ -34,14 +34,24 @@ impl Scope<'_> {
         let lengths = self.without_time_column(call)?;
         let lengths = lengths.iter().map(|length| self.interval(name, length)).collect::<Result<Vec<_>>>()?;
         match (name, lengths.as_slice()) {
-            (TUMBLE, [width]) => Ok(Window::tumble(self.positive(name, *width)?)),
-            (TUMBLE, [width, offset]) => {
-                let width = saturating_nanos(self.positive(name, *width)?);
-                let offset = i64::try_from(*offset).unwrap_or(i64::MAX).rem_euclid(width);
-                Ok(Window::Sliced(Slicing { width, slide: width, offset }))
+            (TUMBLE, [width, offset @ ..]) if offset.len() <= 1 => {
+                let width = self.nanos(name, *width)?;
+                Ok(Window::Sliced(Slicing::tumble(width, offset_within(width, offset))))
             }
-            (HOP, [slide, width]) => Ok(Window::hop(self.positive(name, *slide)?, self.positive(name, *width)?)),
-            (SESSION, [gap]) => Ok(Window::Session { gap: self.positive(name, *gap)? }),
+            (HOP, [slide, width, offset @ ..]) if offset.len() <= 1 => {
+                let (slide, width) = (self.nanos(name, *slide)?, self.nanos(name, *width)?);
+                Ok(Window::Sliced(Slicing::hop(slide, width, offset_within(slide, offset))))
+            }
+            (CUMULATE, [step, size, offset @ ..]) if offset.len() <= 1 => {
+                let (step, size) = (self.nanos(name, *step)?, self.nanos(name, *size)?);
+                if size % step != 0 {
+                    return Err(self.uneven_steps(step, size));
+                }
+                Ok(Window::Sliced(Slicing::cumulate(step, size, offset_within(size, offset))))
+            }
+            (SESSION, [gap]) => {
+                Ok(Window::Session { gap: Duration::from_nanos(self.nanos(name, *gap)?.unsigned_abs()) })
+            }
             _ => {
                 let usage = usage(name);
                 let error = Diagnostic::new(format!("{name}() takes other arguments: {}", usage.0));
@@ -97,13 +107,29 @@ impl Scope<'_> {
         }
     }
 
-    fn positive(&self, function: &str, nanos: i128) -> Result<Duration> {
-        match u64::try_from(nanos) {
-            Ok(nanos @ 1..) if i64::try_from(nanos).is_ok() => Ok(Duration::from_nanos(nanos)),
+    /// A length as a positive number.
+    fn nanos(&self, function: &str, nanos: i128) -> Result<i64> {
+        match i64::try_from(nanos) {
+            Ok(nanos @ 1..) => Ok(nanos),
             _ => Err(Diagnostic::new(format!("the lengths of {function}() must be longer than nothing"))
                 .at(self.place.word(function))),
         }
     }
+
+    fn uneven_steps(&self, step: i64, size: i64) -> Diagnostic {
+        let shown = |nanos: i64| Duration::from_nanos(nanos.unsigned_abs());
+        let (step, size) = (shown(step), shown(size));
+        let error = Diagnostic::new(format!("windows that grow by {step:?} never are {size:?} long"));
+        let hint = format!("the size is a multiple of the step: {}", usage(CUMULATE).1);
+        error.at(self.place.word(CUMULATE)).hint(hint)
+    }
+}
+
+/// An offset, where there is one, as what it comes to: windows that begin every `period` are the same when they are
+/// shifted by it.
+fn offset_within(period: i64, offset: &[i128]) -> i64 {
+    let offset = offset.first().copied().unwrap_or(0).rem_euclid(i128::from(period));
+    i64::try_from(offset).unwrap_or(0)
 }
 
 /// A length that has no fixed number of nanoseconds.
@@ -132,7 +158,12 @@ fn usage(name: &str) -> (&'static str, &'static str) {
     match name {
         TUMBLE => ("the width, and an offset where wanted", "tumble(interval '1 minute')"),
         HOP => {
-            ("how far apart windows begin, and how wide they are", "hop(interval '10 seconds', interval '1 minute')")
+            let words = "how far apart windows begin, how wide they are, and an offset where wanted";
+            (words, "hop(interval '10 seconds', interval '1 minute')")
+        }
+        CUMULATE => {
+            let words = "by how much windows grow, how long they get, and an offset where wanted";
+            (words, "cumulate(interval '1 hour', interval '1 day')")
         }
         _ => ("the gap that ends a session", "session(interval '30 seconds')"),
     }

@@ -44,6 +44,17 @@ impl Slice {
         self.chunks.push(Chunk::new(rows));
     }
 
+    /// Takes all that another slice has.
+    pub(super) fn absorb(&mut self, other: Slice) -> Result<(), OperatorError> {
+        self.chunks.extend(other.chunks);
+        match other.live {
+            Some(table) if self.live.is_some() => self.chunks.push(Chunk::new(table.into_states()?)),
+            Some(table) => self.live = Some(table),
+            None => {}
+        }
+        Ok(())
+    }
+
     /// Everything in one table.
     pub(super) fn into_table(self, aggregation: &Arc<Aggregation>) -> Result<GroupTable, OperatorError> {
         let mut table = match self.live {
@@ -54,10 +65,15 @@ impl Slice {
         Ok(table)
     }
 
+    /// Whether all is in one chunk, so that [`Slice::seal`] costs nothing.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.live.is_none() && self.chunks.len() <= 1
+    }
+
     /// Merges everything into one chunk, which every window that holds the slice then reads. Costs nothing when no
     /// row came since the window before.
     pub(super) fn seal(&mut self, aggregation: &Arc<Aggregation>) -> Result<Option<&RecordBatch>, OperatorError> {
-        if self.live.is_some() || self.chunks.len() > 1 {
+        if !self.is_sealed() {
             let states = std::mem::take(self).into_table(aggregation)?.into_states()?;
             self.chunks = vec![Chunk::new(states)];
         }
@@ -88,7 +104,7 @@ impl Slice {
 
     /// Bytes in memory.
     pub(super) fn size(&self) -> usize {
-        let chunks: usize = self.chunks.iter().map(|chunk| chunk.rows.get_array_memory_size()).sum();
+        let chunks: usize = self.chunks.iter().map(Chunk::size).sum();
         chunks + self.live.as_ref().map_or(0, GroupTable::size)
     }
 }
