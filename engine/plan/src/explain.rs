@@ -8,6 +8,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::graph::{Graph, NodeId, Partitioning};
 use crate::node::{Aggregate, JoinNode, JoinTime, NodeKind, Phase, UnnestKind};
+use crate::window::Window;
 
 impl Graph {
     /// The graph as an indented text, sinks first, each above what it reads.
@@ -70,6 +71,19 @@ impl Graph {
             NodeKind::Unnest(node) => {
                 let columns = node.columns.iter().filter(|column| column.kind != UnnestKind::Repeated);
                 format!("unnest columns {}", list(columns.map(|column| column.input.to_string()).collect()))
+            }
+            NodeKind::AssignWindows(node) => {
+                let late = if node.lateness.is_zero() {
+                    String::new()
+                } else {
+                    format!(", late by up to {}", humane(node.lateness))
+                };
+                format!("assign windows: {}{late}", Window::Sliced(node.slicing))
+            }
+            NodeKind::Hold(_) => "hold until windows close".to_owned(),
+            NodeKind::LateRows(node) => {
+                let windows = list(node.windows.iter().map(ToString::to_string).collect());
+                format!("late rows of {windows}")
             }
             NodeKind::Settle => "settle changes".to_owned(),
             NodeKind::Fold => "fold changes".to_owned(),

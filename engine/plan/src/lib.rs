@@ -14,8 +14,9 @@ pub mod window;
 pub use catalog::{ColumnDeclaration, ConnectorTable, Connectors, SinkSpec, TableDeclaration, TableError};
 pub use graph::{Edge, Graph, GraphError, Node, NodeId, Partitioning};
 pub use node::{
-    Aggregate, GroupAggregateNode, JoinNode, JoinTime, KeyedWindowFunctionNode, MapNode, NodeKind, OrderNode, Phase,
-    Rank, SinkNode, SourceNode, UnnestColumn, UnnestKind, UnnestNode, WindowAggregateNode, WindowFunctionNode,
+    Aggregate, AssignWindowsNode, GroupAggregateNode, JoinNode, JoinTime, KeyedWindowFunctionNode, LateRowsNode,
+    MapNode, NodeKind, OrderNode, Phase, Rank, SinkNode, SourceNode, UnnestColumn, UnnestKind, UnnestNode,
+    WindowAggregateNode, WindowFunctionNode,
 };
 pub use options::{OptionValue, Options};
 pub use window::{Slicing, Window};

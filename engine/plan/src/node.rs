@@ -14,7 +14,7 @@ use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use headwater_core::sink::SinkFactoryRef;
 use headwater_core::source::SourceFactoryRef;
 
-use crate::window::Window;
+use crate::window::{Slicing, Window};
 
 /// What a node does.
 #[derive(Clone, Debug)]
@@ -38,6 +38,12 @@ pub enum NodeKind {
     /// Turns a changelog with event times into an append-only stream: a row comes out once the watermark has passed its
     /// event time, if it has not been taken back by then. A change of a row that is out already is late.
     Settle,
+    /// Gives each row once for every window that it falls in.
+    AssignWindows(AssignWindowsNode),
+    /// Holds changes back until the watermark has passed their event time; rows find their instance by these columns.
+    Hold(Vec<usize>),
+    /// Lets only rows through that come too late.
+    LateRows(LateRowsNode),
     /// Folds the changes between two flushes.
     Fold,
     /// Keeps all rows to the end of a bounded input, and emits them in order.
@@ -139,6 +145,27 @@ pub struct GroupAggregateNode {
     pub aggregates: Vec<Aggregate>,
     /// A group that has not changed for so long, in event time, is forgotten: its last result stands. `None` keeps all.
     pub ttl: Option<Duration>,
+    /// Whether a window is among the keys, so that results have to be out before the watermark passes them on.
+    pub windowed: bool,
+}
+
+/// Windows as a column: output is the input's visible columns, then the window, a struct of `start` and `end`. The event
+/// time is the window's end less a nanosecond, as for the result of a window.
+#[derive(Clone, Debug)]
+pub struct AssignWindowsNode {
+    /// The windows.
+    pub slicing: Slicing,
+    /// How long after its end a window still takes rows.
+    pub lateness: Duration,
+}
+
+/// Which rows come too late: those for which every one of the windows over their source has closed.
+#[derive(Clone, Debug)]
+pub struct LateRowsNode {
+    /// The windows; at least one.
+    pub windows: Vec<Window>,
+    /// How long after its end a window still takes rows.
+    pub lateness: Duration,
 }
 
 /// SQL window functions over all rows of a partition so far, whose result is a changelog.

@@ -10,6 +10,7 @@ use headwater_core::{Operator, OperatorError, StreamSchema};
 use headwater_plan::{Graph, JoinTime, NodeId, NodeKind, Partitioning, Phase, Window, WindowAggregateNode};
 
 mod aggregation;
+mod assign_windows;
 mod chunk;
 mod equality;
 mod evaluate;
@@ -17,9 +18,11 @@ mod fold;
 mod group_aggregate;
 mod group_table;
 mod held_rows;
+mod hold;
 mod join;
 mod keyed_rows;
 mod keyed_window_function;
+mod late_rows;
 mod map;
 mod order;
 mod ordered_accumulator;
@@ -37,10 +40,13 @@ mod window_rows;
 
 pub use source_columns::{SourceColumns, SourceRows};
 
+use assign_windows::AssignWindows;
 use fold::FoldOperator;
 use group_aggregate::{GroupAggregate, GroupPartial, Recompute};
+use hold::Hold;
 use join::{AsOfJoin, JoinInputs, JoinOperator};
 use keyed_window_function::KeyedWindowFunction;
+use late_rows::LateRows;
 use map::MapOperator;
 use order::Order;
 use session_aggregate::{SessionAggregate, SessionPartial};
@@ -84,6 +90,9 @@ pub fn build(graph: &Graph, node: NodeId, kept: bool) -> Result<Box<dyn Operator
         }
         NodeKind::Unnest(unnest) => Box::new(Unnest::new(unnest, schema)),
         NodeKind::Settle => Box::new(Settle::new(&input(0)?, schema, hash(0))),
+        NodeKind::AssignWindows(assign) => Box::new(AssignWindows::new(assign, schema)),
+        NodeKind::Hold(keys) => Box::new(Hold::new(&schema, keys.clone())),
+        NodeKind::LateRows(late) => Box::new(LateRows::new(late)),
         NodeKind::Fold => Box::new(FoldOperator::new(schema)),
         NodeKind::Order(order) => Box::new(Order::new(order, &input(0)?, schema)),
         NodeKind::Union => Box::new(UnionOperator),

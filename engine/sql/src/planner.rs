@@ -1,6 +1,7 @@
 //! Statements to a script: each one changes the catalog, adds to the graph, or is answered.
 
 mod aggregate;
+mod corrected;
 mod event_time;
 mod expression;
 mod graph;
@@ -8,6 +9,7 @@ mod grouping_sets;
 mod insert;
 mod interval;
 mod join;
+mod late;
 mod option;
 mod order;
 mod rank_bound;
@@ -41,6 +43,7 @@ use crate::script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, Table
 use crate::statement::{CreateView, Insert, Name, OptionEntry, Statement, StatementKind};
 use crate::types::sql_name;
 use graph::GraphBuilder;
+use late::LateSink;
 use select::Streams;
 use sink::PendingSink;
 
@@ -58,6 +61,7 @@ pub(crate) fn plan(text: &str, connectors: &dyn Connectors, settings: &PlanSetti
         answers: Vec::new(),
         settings: BTreeMap::new(),
         selects: 0,
+        late_sinks: Vec::new(),
     };
     // What is set holds for the whole file.
     for statement in &statements {
@@ -82,6 +86,7 @@ struct Planner<'a> {
     answers: Vec<Answer>,
     settings: BTreeMap<String, OptionValue>,
     selects: usize,
+    late_sinks: Vec<LateSink>,
 }
 
 impl Planner<'_> {
@@ -161,7 +166,7 @@ impl Planner<'_> {
 
     /// The stream of a bound query.
     fn stream(&mut self, plan: &LogicalPlan, place: Place<'_>) -> Result<Stream> {
-        Streams { builder: &mut self.builder, catalog: &self.catalog, place }.stream(plan)
+        Streams { builder: &mut self.builder, catalog: &self.catalog, place, early: false }.stream(plan)
     }
 
     fn view(&mut self, name: &Name, kind: TableKind, query: &Query, place: Place<'_>) -> Result<Stream> {
@@ -250,6 +255,7 @@ impl Planner<'_> {
     }
 
     fn finish(mut self) -> Result<Script> {
+        self.late_rows()?;
         self.add_sinks()?;
         let graph = (!self.builder.graph.nodes.is_empty()).then_some(self.builder.graph);
         if let Some(graph) = &graph {

@@ -50,6 +50,7 @@ pub(super) struct GroupAggregate {
     retention: Retention,
     /// Whether the one group without keys has had a result.
     begun: bool,
+    windowed: bool,
 }
 
 impl GroupAggregate {
@@ -66,6 +67,7 @@ impl GroupAggregate {
             aggregation,
             schema,
             stored,
+            windowed: node.windowed,
         })
     }
 
@@ -161,7 +163,7 @@ impl Operator for GroupAggregate {
     }
 
     fn on_watermark(&mut self, watermark: Watermark, out: &mut dyn Output) -> Result<Watermark, OperatorError> {
-        if watermark == Watermark::END {
+        if self.windowed || watermark == Watermark::END {
             self.flush(out)?;
         }
         if let Some(before) = self.retention.due(watermark.time) {

@@ -1,6 +1,7 @@
 //! `GROUP BY`, with a window or without: one node, or a partial one before the exchange and a final one behind it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 use datafusion::execution::context::ExecutionProps;
@@ -29,14 +30,26 @@ enum Grouping {
     Windowed(WindowGrouping),
 }
 
+/// Keys, and how long their groups are kept.
+pub(super) struct Groups {
+    /// The keys.
+    pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// Their fields.
+    pub(super) key_fields: Vec<FieldRef>,
+    /// How long a group is kept that does not change.
+    pub(super) ttl: Duration,
+    /// Whether a window is among the keys.
+    pub(super) windowed: bool,
+}
+
 /// A window, and keys beside it.
-struct WindowGrouping {
-    window: Window,
-    window_index: Option<usize>,
-    windowed: Windowed,
-    keys: Vec<Arc<dyn PhysicalExpr>>,
-    key_fields: Vec<FieldRef>,
-    roles: Vec<Role>,
+pub(super) struct WindowGrouping {
+    pub(super) window: Window,
+    pub(super) window_index: Option<usize>,
+    pub(super) windowed: Windowed,
+    pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
+    pub(super) key_fields: Vec<FieldRef>,
+    pub(super) roles: Vec<Role>,
 }
 
 impl Streams<'_> {
@@ -62,11 +75,18 @@ impl Streams<'_> {
             .collect::<Result<Vec<_>>>()?;
         let stream = match grouping {
             Grouping::Windowed(grouping) => {
-                let schema = StreamSchema::append_only(output);
-                self.builder.window_aggregate(&input, grouping, aggregates, schema)
+                self.builder.windows_over(&input, grouping.window);
+                match self.corrected(&input, &grouping)? {
+                    Some(corrected) => self.corrected_windows(&input, grouping, corrected, aggregates, output),
+                    None => {
+                        let schema = StreamSchema::append_only(output);
+                        self.builder.window_aggregate(&input, grouping, aggregates, schema)
+                    }
+                }
             }
             Grouping::Keys { keys, key_fields } => {
-                self.builder.group_aggregate(&input, keys, key_fields, aggregates, output)
+                let groups = Groups { keys, key_fields, ttl: self.builder.updating_ttl, windowed: false };
+                self.builder.group_aggregate(&input, groups, aggregates, output)
             }
         };
         stream.map_err(|error| error.at(self.place.start()))
@@ -166,18 +186,27 @@ impl GraphBuilder {
             self.graph.connect(input.node, single, 0, Partitioning::Forward);
             single
         };
-        Ok(Stream { node: last, schema, roles, windowed, timed: true, bounded: input.bounded, ordered: false })
+        Ok(Stream {
+            node: last,
+            schema,
+            roles,
+            windowed,
+            timed: true,
+            bounded: input.bounded,
+            source: None,
+            ordered: false,
+        })
     }
 
     /// A group aggregate; over an append-only stream in two phases where there are several instances.
-    fn group_aggregate(
+    pub(super) fn group_aggregate(
         &mut self,
         input: &Stream,
-        keys: Vec<Arc<dyn PhysicalExpr>>,
-        key_fields: Vec<FieldRef>,
+        groups: Groups,
         mut aggregates: Vec<Aggregate>,
         output: &Schema,
     ) -> Result<Stream> {
+        let Groups { keys, key_fields, ttl, windowed } = groups;
         let updating = input.is_updating() || !aggregates.is_empty();
         let schema = StreamSchema::with_hidden(output, updating);
         let (input, places) = match input.is_updating() {
@@ -185,13 +214,14 @@ impl GraphBuilder {
             false => (input.clone(), Vec::new()),
         };
         aggregates.push(latest_event_time(&input.schema)?);
-        let (ttl, parallel) = (Some(self.updating_ttl), !keys.is_empty());
+        let (ttl, parallel) = (Some(ttl), !keys.is_empty());
         let node = |phase, keys| GroupAggregateNode {
             phase,
             keys,
             key_fields: key_fields.clone(),
             aggregates: aggregates.clone(),
             ttl,
+            windowed,
         };
         let last = if input.is_updating() {
             let keys = columns(&input.schema, &places);
@@ -215,7 +245,7 @@ impl GraphBuilder {
         };
         let roles = vec![Role::Plain; schema.visible_count()];
         let (windowed, bounded) = (Windowed::No, input.bounded);
-        Ok(Stream { node: last, schema, roles, windowed, timed: false, bounded, ordered: false })
+        Ok(Stream { node: last, schema, roles, windowed, timed: false, bounded, source: None, ordered: false })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
-use headwater_plan::{Graph, NodeId, NodeKind};
+use headwater_plan::{Graph, NodeId, NodeKind, Window};
 
 use super::stream::Stream;
 use crate::functions::{ROW_TIME, is_window};
@@ -23,6 +23,8 @@ pub(super) struct GraphBuilder {
     /// How long state is kept that has not changed, in event time.
     pub(super) updating_ttl: Duration,
     planned: HashMap<LogicalPlan, Stream>,
+    /// The windows over each source.
+    windows: HashMap<NodeId, Vec<Window>>,
 }
 
 impl GraphBuilder {
@@ -34,6 +36,18 @@ impl GraphBuilder {
     /// The stream that a plan has already.
     pub(super) fn planned(&self, plan: &LogicalPlan) -> Option<Stream> {
         self.planned.get(plan).cloned()
+    }
+
+    /// Remembers that a stream is windowed, for the late rows of its source.
+    pub(super) fn windows_over(&mut self, stream: &Stream, window: Window) {
+        if let Some(source) = stream.source {
+            self.windows.entry(source.node).or_default().push(window);
+        }
+    }
+
+    /// The windows over a source.
+    pub(super) fn windows_of(&self, source: NodeId) -> &[Window] {
+        self.windows.get(&source).map_or(&[], Vec::as_slice)
     }
 
     /// Lets the same plan be the same stream from now on, unless each evaluation may give something else.

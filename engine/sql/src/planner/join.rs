@@ -286,7 +286,7 @@ impl Joined<'_> {
             _ => true,
         };
         let bounded = self.left.bounded && self.right.bounded;
-        Stream { node, schema, roles, windowed, timed, bounded, ordered: false }
+        Stream { node, schema, roles, windowed, timed, bounded, source: None, ordered: false }
     }
 }
 

@@ -15,7 +15,8 @@ use crate::diagnostic::Diagnostic;
 use crate::statement::{OptionEntry, OptionSyntax};
 
 /// The options that the planner takes for itself.
-const OWN: [&str; 5] = ["connector", "type", "event_time_field", "watermark_field", "idle_micros"];
+const OWN: [&str; 7] =
+    ["connector", "type", "event_time_field", "watermark_field", "idle_micros", "allowed_lateness", "late_sink"];
 
 /// How long a partition may be silent when neither the table nor its connector says.
 const IDLE_AFTER: Duration = Duration::from_secs(30);
@@ -33,6 +34,10 @@ pub(super) struct OwnOptions {
     pub(super) watermark: Option<String>,
     /// `idle_micros`
     pub(super) idle: Idle,
+    /// `allowed_lateness`: how long after its end a window still takes rows, and is corrected.
+    pub(super) lateness: Duration,
+    /// `late_sink`: the table that rows go to which come later than that.
+    pub(super) late_sink: Option<String>,
 }
 
 /// How long a partition may be silent.
@@ -118,6 +123,8 @@ pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, O
         event_time: text("event_time_field")?,
         watermark: text("watermark_field")?,
         idle,
+        lateness: own.interval("allowed_lateness")?.unwrap_or_default(),
+        late_sink: text("late_sink")?,
     };
     Ok((own, Options::new(rest)))
 }

@@ -25,12 +25,15 @@ pub(super) struct Streams<'a> {
     pub(super) catalog: &'a Catalog,
     /// Where errors are looked for.
     pub(super) place: Place<'a>,
+    /// Whether windows give results before they close.
+    pub(super) early: bool,
 }
 
 impl<'a> Streams<'a> {
     /// The stream of a plan. A plan that has one already, in this statement or another, gets the same.
     pub(super) fn stream(&mut self, plan: &LogicalPlan) -> Result<Stream> {
-        if let Some(stream) = self.builder.planned(plan) {
+        // A plan that gives early results is another one.
+        if let Some(stream) = self.builder.planned(plan).filter(|_| !self.early) {
             return Ok(stream);
         }
         let stream = match plan {
@@ -48,7 +51,9 @@ impl<'a> Streams<'a> {
             LogicalPlan::EmptyRelation(relation) => self.no_table(relation)?,
             other => return Err(self.refuse(other)),
         };
-        self.builder.remember(plan, &stream);
+        if !self.early {
+            self.builder.remember(plan, &stream);
+        }
         Ok(stream)
     }
 
@@ -184,7 +189,7 @@ impl GraphBuilder {
         };
         let timed = inputs.iter().all(|input| input.timed);
         let bounded = inputs.iter().all(|input| input.bounded);
-        Stream { node, schema, roles, windowed, timed, bounded, ordered: false }
+        Stream { node, schema, roles, windowed, timed, bounded, source: None, ordered: false }
     }
 
     /// The stream with these column names, as a changelog where that is asked for; the types are the same already.

@@ -13,7 +13,7 @@ use headwater_plan::{ColumnDeclaration, NodeKind, SourceNode};
 
 use super::expression::physical;
 use super::option::OwnOptions;
-use super::stream::{Role, Stream, Windowed};
+use super::stream::{Lineage, Role, Stream, Windowed};
 use super::{GraphBuilder, Result};
 use crate::binder::Binder;
 use crate::diagnostic::Diagnostic;
@@ -102,11 +102,21 @@ impl SourceTable<'_> {
         let bounded = node.factory.bounded();
         let schema = if updating { StreamSchema::updating(&visible) } else { StreamSchema::append_only(&visible) };
         let node = builder.graph.add(NodeKind::Source(node), schema.clone(), parallel);
+        let source = Some(Lineage { node, lateness: self.own.lateness });
         let event_time = time.as_ref().map(|(name, ..)| name.as_str());
         let role = |field: &Arc<Field>| if event_time == Some(field.name()) { Role::EventTime } else { Role::Plain };
         let roles = visible.fields().iter().map(role).collect();
         Ok((
-            Stream { node, schema, roles, windowed: Windowed::No, timed: time.is_some(), bounded, ordered: false },
+            Stream {
+                node,
+                schema,
+                roles,
+                windowed: Windowed::No,
+                timed: time.is_some(),
+                bounded,
+                source,
+                ordered: false,
+            },
             visible,
         ))
     }

@@ -1,5 +1,7 @@
 //! What the planner knows of a stream: the node that makes it, its columns, and what they have to do with time.
 
+use std::time::Duration;
+
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::logical_expr::Expr;
@@ -25,8 +27,19 @@ pub(crate) struct Stream {
     pub(crate) timed: bool,
     /// Whether it ends by itself.
     pub(crate) bounded: bool,
+    /// The source whose rows these are, where they are of one and in its order of time.
+    pub(crate) source: Option<Lineage>,
     /// Whether its rows have an order to be kept, so that one instance makes them.
     pub(crate) ordered: bool,
+}
+
+/// The source that a stream's rows are of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lineage {
+    /// The source's node.
+    pub(crate) node: NodeId,
+    /// How long after its end a window over it still takes rows.
+    pub(crate) lateness: Duration,
 }
 
 /// What a column has to do with time.

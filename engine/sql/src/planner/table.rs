@@ -6,6 +6,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use headwater_plan::options::nearest;
 use headwater_plan::{ConnectorTable, OptionValue, TableDeclaration};
 
+use super::late::LateSink;
 use super::option::{self, Direction, OwnOptions, table_error};
 use super::source::{SourceTable, declared_fields, filled_columns};
 use super::{Planner, Result};
@@ -89,6 +90,9 @@ impl Planner<'_> {
                     SourceTable { create, fields: fields.clone(), own, known_time, known_idle, binder: &binder, place };
                 let (stream, visible) = source.add(&mut self.builder, factory.clone())?;
                 columns = visible;
+                if let Some(table) = &own.late_sink {
+                    self.late_sinks.push(LateSink::new(create, table, &stream)?);
+                }
                 Read::Stream(stream)
             }
             (None, Some(Direction::Source)) => return Err(table.cannot("read", &connector)),

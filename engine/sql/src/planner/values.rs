@@ -75,7 +75,16 @@ impl Streams<'_> {
         };
         let node = self.builder.graph.add(NodeKind::Source(node), schema.clone(), false);
         let roles = vec![Role::Plain; schema.visible_count()];
-        Stream { node, schema, roles, windowed: Windowed::No, timed: false, bounded: true, ordered: false }
+        Stream {
+            node,
+            schema,
+            roles,
+            windowed: Windowed::No,
+            timed: false,
+            bounded: true,
+            source: None,
+            ordered: false,
+        }
     }
 }
 

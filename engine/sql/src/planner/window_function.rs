@@ -103,7 +103,7 @@ impl Streams<'_> {
         self.builder.graph.connect(keyed.node, node, 0, partitioning);
         let roles = vec![Role::Plain; schema.visible_count()];
         let (windowed, bounded) = (Windowed::No, input.bounded);
-        let stream = Stream { node, schema, roles, windowed, timed: false, bounded, ordered: false };
+        let stream = Stream { node, schema, roles, windowed, timed: false, bounded, source: None, ordered: false };
         if added == 0 {
             return Ok(stream);
         }

@@ -22,12 +22,13 @@ pub(crate) struct GroupPartial {
     schema: StreamSchema,
     delta: Option<GroupTable>,
     rows: usize,
+    windowed: bool,
 }
 
 impl GroupPartial {
     /// `schema` is the node's output: keys and states.
     pub(crate) fn new(node: &GroupAggregateNode, schema: StreamSchema) -> Result<Self, OperatorError> {
-        Ok(GroupPartial { aggregation: aggregation(node)?, schema, delta: None, rows: 0 })
+        Ok(GroupPartial { aggregation: aggregation(node)?, schema, delta: None, rows: 0, windowed: node.windowed })
     }
 
     fn flush(&mut self, out: &mut dyn Output) -> Result<(), OperatorError> {
@@ -61,7 +62,7 @@ impl Operator for GroupPartial {
     }
 
     fn on_watermark(&mut self, watermark: Watermark, out: &mut dyn Output) -> Result<Watermark, OperatorError> {
-        if watermark == Watermark::END {
+        if self.windowed || watermark == Watermark::END {
             self.flush(out)?;
         }
         Ok(watermark)

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_row_is_in_the_slice_of_its_time() {
-        let slicing = Slicing { width: 10, slide: 10, offset: 0 };
+        let slicing = Slicing::tumble(10, 0);
         let times = TimestampNanosecondArray::from(vec![1, 9, 12, 3, 25, i64::MIN, 11, i64::MAX]);
         let parts = split(&times, &slicing);
         let mut seen = Vec::new();
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_batch_within_one_slice_is_left_whole() {
-        let slicing = Slicing { width: 10, slide: 10, offset: 0 };
+        let slicing = Slicing::tumble(10, 0);
         let times = TimestampNanosecondArray::from(vec![11, 19, 10]);
         assert_eq!(split(&times, &slicing), [(10, Selection::All)]);
         assert_eq!(split(&TimestampNanosecondArray::from(Vec::<i64>::new()), &slicing), []);

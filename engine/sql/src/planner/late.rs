@@ -1,0 +1,78 @@
+//! `late_sink`: the rows of a source that come too late for all of its windows, into a table of their own.
+
+use std::time::Duration;
+
+use headwater_core::StreamSchema;
+use headwater_plan::{LateRowsNode, NodeId, NodeKind, Partitioning};
+
+use super::stream::{Stream, Windowed};
+use super::{Planner, Result};
+use crate::catalog::Table;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::parser;
+use crate::script::TableKind;
+use crate::statement::{CreateTable, Name};
+
+/// A source that names a table for its late rows.
+#[derive(Clone, Debug)]
+pub(super) struct LateSink {
+    source: String,
+    table: String,
+    span: Option<Span>,
+    stream: Stream,
+    node: NodeId,
+    lateness: Duration,
+}
+
+impl LateSink {
+    /// Of a source that was just declared.
+    ///
+    /// # Errors
+    /// When it has no event time, so that nothing can be late.
+    pub(super) fn new(create: &CreateTable, table: &str, stream: &Stream) -> Result<Self> {
+        let option = create.options.iter().find(|option| option.key.text == "late_sink");
+        let span = option.and_then(|option| option.value_span);
+        let Some(lineage) = stream.source.filter(|_| stream.timed) else {
+            let error = Diagnostic::new("nothing is late in a table without an event time").at(span);
+            return Err(error.hint("add WATERMARK FOR its time column"));
+        };
+        Ok(LateSink {
+            source: create.name.text.clone(),
+            table: table.to_lowercase(),
+            span,
+            stream: stream.clone(),
+            node: lineage.node,
+            lateness: lineage.lateness,
+        })
+    }
+}
+
+impl Planner<'_> {
+    /// Adds what collects late rows, now that all windows are known.
+    pub(super) fn late_rows(&mut self) -> Result<()> {
+        for late in std::mem::take(&mut self.late_sinks) {
+            self.catalog.expect(&late.table).map_err(|error| error.at(late.span))?;
+            let windows = self.builder.windows_of(late.node).to_vec();
+            if windows.is_empty() {
+                continue;
+            }
+            let schema = StreamSchema::append_only(&late.stream.schema.visible());
+            let kind = NodeKind::LateRows(LateRowsNode { windows, lateness: late.lateness });
+            let node = self.builder.graph.add(kind, schema.clone(), true);
+            self.builder.graph.connect(late.node, node, 0, Partitioning::Forward);
+            let stream =
+                Stream { node, schema, windowed: Windowed::No, timed: false, source: None, ..late.stream.clone() };
+            let view = Name { text: format!("late rows of {}", late.source), span: None };
+            self.catalog.add(Table::view(&view, TableKind::View, &stream.schema.visible(), stream))?;
+            let text = format!("INSERT INTO \"{}\" SELECT * FROM \"{}\"", late.table, view.text);
+            for statement in &parser::parse(&text)? {
+                self.statement(&statement.kind, statement).map_err(|error| {
+                    let message =
+                        format!("the late rows of '{}' cannot go to '{}': {}", late.source, late.table, error.message);
+                    Diagnostic { span: late.span, ..Diagnostic::new(message) }.hint_opt(error.hint)
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
