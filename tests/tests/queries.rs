@@ -11,6 +11,9 @@ mod stream;
 
 use std::path::Path;
 
+/// How often a job is run until a crash comes in its middle.
+const ATTEMPTS: usize = 20;
+
 /// One query, said twice.
 struct Case {
     name: &'static str,
@@ -80,9 +83,16 @@ async fn equals_batch(case: Case) {
         let found = stream::whole(folder.path(), &frames, case.continuous, parallelism).await;
         same(case.name, &found, &expected);
     }
-    let (found, crashes) = stream::with_crashes(folder.path(), &frames, case.continuous, &[2, 1, 3]).await;
-    same(case.name, &found, &expected);
-    assert!(crashes > 0, "{}: no crash came in the middle, so nothing was recovered", case.name);
+    // A job of a moment may be over before its first checkpoint; then nothing was recovered.
+    for _ in 0..ATTEMPTS {
+        let answers = tempfile::tempdir().unwrap();
+        let (found, crashes) = stream::with_crashes(answers.path(), &frames, case.continuous, &[2, 1, 3]).await;
+        same(case.name, &found, &expected);
+        if crashes > 0 {
+            return;
+        }
+    }
+    panic!("{}: no crash came in the middle, so nothing was recovered", case.name);
 }
 
 /// The same rows, in any order.

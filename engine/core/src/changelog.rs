@@ -131,7 +131,7 @@ mod tests {
 
     fn folded(rows: &[(&str, i64, i64)]) -> Vec<(String, i64, i64)> {
         let batch = changes(rows);
-        let batch = fold(&batch.schema(), &[batch.clone()], &[1]).unwrap();
+        let batch = fold(&batch.schema(), std::slice::from_ref(&batch), &[1]).unwrap();
         let (keys, times) = (batch.column(0).as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
         let weights = batch.column(2).as_primitive::<Int64Type>();
         (0..batch.num_rows()).map(|i| (keys.value(i).to_owned(), times.value(i), weights.value(i))).collect()

@@ -13,7 +13,7 @@ use object_store::memory::InMemory;
 use super::oracle;
 
 /// Short, so that crashes come between checkpoints of a job that only takes a moment.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(5);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Plans a file, or fails with its message.
 pub(crate) fn plan(text: &str, path: &Path, parallelism: usize) -> Script {
