@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use headwater_agent::command::EdgeArgs;
+use headwater_oracle::random::Feature;
 
 /// What cameras and sensors see at the edge, as answers while it happens.
 #[derive(Debug, Parser)]
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Say what is wrong with query files; nothing is started
     Check(CheckArgs),
+    /// Test queries: does each give as a stream what it gives as a batch query?
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(TestArgs),
     /// Show the dataflow that a query file becomes
     Explain(ExplainArgs),
     /// Ask a question: of the running server, or of its tables
@@ -110,6 +114,63 @@ pub(crate) struct CheckArgs {
     /// Query files, or folders of them
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+const TEST_EXAMPLES: &str = "Each query is answered by batch DataFusion over the rows of its tables, and by the engine \
+as it runs: in small batches, with rows out of order as far as the watermark lets them be, at several parallelisms, and \
+with a crash and a stop in the middle. All answers must be the same rows. Tables are read to their end; nothing is \
+written.
+
+Examples:
+  A query file over the files that it names, which are seen from its folder:
+      headwater test people.sql
+  A query over Kafka against a sample of its topic, in JSON lines, CSV or Parquet:
+      headwater test people.sql --input edge_frames=sample.json
+  Every test of a folder: *.sql files, and folders with a query.sql; expected.json or people.expected.json beside a
+  query holds rows that somebody else says are right:
+      headwater test tests/queries
+  A thousand queries that nobody has thought of, and the failures kept as tests:
+      headwater test --random 1000 --keep found
+
+Exit codes: 0 all agree, 1 an answer differs, 2 something cannot be tested.";
+
+/// What to test, and how thoroughly.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Query files, or folders of tests
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Read the rows of a table from this file instead
+    #[arg(long = "input", value_name = "TABLE=FILE", value_parser = table_and_file)]
+    pub(crate) inputs: Vec<(String, PathBuf)>,
+    /// Decides how rows arrive and where jobs are interrupted; with --random the first case
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How often each query is run in every way
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) rounds: usize,
+    /// Make so many queries up, with rows for them
+    #[arg(long, value_name = "COUNT", conflicts_with = "paths")]
+    pub(crate) random: Option<u64>,
+    /// What made-up queries are made of, with commas between; unsaid, all that the planner takes
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "random")]
+    pub(crate) features: Vec<Feature>,
+    /// Keep made-up queries that fail as tests in this folder
+    #[arg(long, value_name = "DIR", requires = "random")]
+    pub(crate) keep: Option<PathBuf>,
+    /// How many made-up queries are checked at once; unsaid, as many as there are processors
+    #[arg(long, value_name = "N", requires = "random")]
+    pub(crate) threads: Option<usize>,
+    /// Print nothing but what is wrong
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+fn table_and_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((table, file)) if !table.is_empty() && !file.is_empty() => Ok((table.to_owned(), file.into())),
+        _ => Err("write it as table=file".to_owned()),
+    }
 }
 
 /// Which file to explain.

@@ -11,6 +11,7 @@ mod server_file;
 mod settings;
 mod shutdown;
 mod sql;
+mod test;
 mod up;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => node::serve(args, Shutdown::listen()?).await,
         Command::Run(args) => run::run(args, Shutdown::listen()?).await,
         Command::Check(args) => check::check(args),
+        Command::Test(args) => test::test(args).await,
         Command::Explain(args) => check::explain(args),
         Command::Sql(args) => sql::sql(args).await,
         Command::Edge(args) => edge(*args, Shutdown::listen()?).await,

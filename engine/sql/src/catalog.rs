@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::logical_expr::TableSource;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::Transformed;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableSource};
 use headwater_plan::SinkSpec;
 use headwater_plan::options::nearest;
 
@@ -29,6 +31,8 @@ pub(crate) struct Table {
     pub(crate) read: Read,
     /// What can be put in.
     pub(crate) write: Write,
+    /// The query that it stands for, without views in it; `None` for a connector's table.
+    pub(crate) query: Option<Arc<LogicalPlan>>,
 }
 
 /// The parts of a declaration that errors point at.
@@ -98,6 +102,19 @@ impl Catalog {
         })
     }
 
+    /// The query with what views and memory tables stand for in their place.
+    pub(crate) fn without_views(&self, query: &LogicalPlan) -> Result<Arc<LogicalPlan>, DataFusionError> {
+        let replaced = query.clone().transform_up_with_subqueries(|part| {
+            let LogicalPlan::TableScan(scan) = &part else { return Ok(Transformed::no(part)) };
+            let Some(view) = self.get(scan.table_name.table()).and_then(|table| table.query.clone()) else {
+                return Ok(Transformed::no(part));
+            };
+            let view = LogicalPlanBuilder::new_from_arc(view).alias(scan.table_name.clone())?;
+            view.build().map(Transformed::yes)
+        })?;
+        Ok(Arc::new(replaced.data))
+    }
+
     /// Adds a table.
     ///
     /// # Errors
@@ -128,16 +145,16 @@ impl Catalog {
 
 impl Table {
     /// A view, or another named query.
-    pub(crate) fn view(name: &Name, kind: TableKind, columns: &Schema, stream: Stream) -> Self {
+    pub(crate) fn view(name: &Name, kind: TableKind, stream: Stream, query: Arc<LogicalPlan>) -> Self {
         let info = TableInfo {
             name: name.text.clone(),
             connector: None,
             options: Vec::new(),
-            columns: Arc::new(columns.clone()),
+            columns: stream.schema.visible(),
             kind,
         };
-        let declaration = Declaration { name: Some(name.clone()), ..Declaration::default() };
-        Table { info, declaration: Arc::new(declaration), read: Read::Stream(stream), write: Write::Never }
+        let declaration = Arc::new(Declaration { name: Some(name.clone()), ..Declaration::default() });
+        Table { info, declaration, read: Read::Stream(stream), write: Write::Never, query: Some(query) }
     }
 }
 

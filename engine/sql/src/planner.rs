@@ -37,6 +37,7 @@ use crate::PlanSettings;
 use crate::binder::Binder;
 use crate::catalog::{Catalog, Declaration, Table, Write};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::clean::clean;
 use crate::diagnostic::place::Place;
 use crate::parser;
 use crate::script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, TableKind};
@@ -169,17 +170,30 @@ impl Planner<'_> {
         Streams { builder: &mut self.builder, catalog: &self.catalog, place, early: false }.stream(plan)
     }
 
-    fn view(&mut self, name: &Name, kind: TableKind, query: &Query, place: Place<'_>) -> Result<Stream> {
+    /// Adds a named query to the catalog; gives back its stream, and what it is without streams.
+    fn view(
+        &mut self,
+        name: &Name,
+        kind: TableKind,
+        query: &Query,
+        place: Place<'_>,
+    ) -> Result<(Stream, Arc<LogicalPlan>)> {
         let plan = self.bind(query, place)?;
         let stream = self.stream(&plan, place)?;
-        self.catalog.add(Table::view(name, kind, &stream.schema.visible(), stream.clone()))?;
-        Ok(stream)
+        let query = self.batch_query(&plan, place)?;
+        self.catalog.add(Table::view(name, kind, stream.clone(), query.clone()))?;
+        Ok((stream, query))
+    }
+
+    /// A bound query as it is without streams: with the queries of views in their place.
+    fn batch_query(&self, plan: &LogicalPlan, place: Place<'_>) -> Result<Arc<LogicalPlan>> {
+        self.catalog.without_views(plan).map_err(|error| clean(error, place))
     }
 
     fn create_view(&mut self, create: &CreateView, statement: &Statement) -> Result<()> {
         let place = statement.place();
         let kind = if create.materialized { TableKind::MaterializedView } else { TableKind::View };
-        let stream = self.view(&create.name, kind, &create.query, place)?;
+        let (stream, query) = self.view(&create.name, kind, &create.query, place)?;
         if !create.materialized {
             return Ok(());
         }
@@ -190,11 +204,10 @@ impl Planner<'_> {
         let declaration =
             Declaration { name: Some(create.name.clone()), columns: Vec::new(), options: create.options.clone() };
         let name = create.name.text.clone();
-        let output = self.output(statement, name.clone(), OutputKind::MaterializedView, &stream);
+        self.outputs.push(output(statement, &name, OutputKind::MaterializedView, &stream, query));
         let spec = self.built_in("materialized_view", &name, Options::new(values), &declaration)?;
         let (declaration, written_at) = (Arc::new(declaration), create.name.span);
         self.sinks.push(PendingSink { table: name, declaration, written_at, spec, inputs: vec![stream] });
-        self.outputs.push(output);
         Ok(())
     }
 
@@ -205,14 +218,11 @@ impl Planner<'_> {
         self.selects += 1;
         let declaration = Declaration::default();
         let spec = self.built_in("preview", &name, Options::default(), &declaration)?;
-        self.outputs.push(self.output(statement, name.clone(), OutputKind::Select, &stream));
+        let query = self.batch_query(&plan, statement.place())?;
+        self.outputs.push(output(statement, &name, OutputKind::Select, &stream, query));
         let (declaration, written_at) = (Arc::new(declaration), statement.place().start());
         self.sinks.push(PendingSink { table: name, declaration, written_at, spec, inputs: vec![stream] });
         Ok(())
-    }
-
-    fn output(&self, statement: &Statement, table: String, kind: OutputKind, stream: &Stream) -> OutputInfo {
-        OutputInfo { statement: statement.number, table, kind, columns: stream.schema.visible() }
     }
 
     /// The sink of a statement that names no connector.
@@ -265,6 +275,17 @@ impl Planner<'_> {
         let (outputs, answers, settings) = (self.outputs, self.answers, self.settings);
         Ok(Script { graph, tables, outputs, answers, settings })
     }
+}
+
+fn output(
+    statement: &Statement,
+    table: &str,
+    kind: OutputKind,
+    stream: &Stream,
+    query: Arc<LogicalPlan>,
+) -> OutputInfo {
+    let table = table.to_owned();
+    OutputInfo { statement: statement.number, table, kind, columns: stream.schema.visible(), query }
 }
 
 /// What can be SET.

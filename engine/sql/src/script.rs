@@ -1,8 +1,10 @@
 //! What a query file comes to: one dataflow, the tables it speaks of, and the answers that need no data.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::logical_expr::LogicalPlan;
 use headwater_plan::{Graph, OptionValue};
 
 /// A planned query file. Statements are numbered from 0.
@@ -63,6 +65,10 @@ pub struct OutputInfo {
     pub kind: OutputKind,
     /// The columns written.
     pub columns: SchemaRef,
+    /// What was bound, as a batch query: views and memory tables are put in where they are read, so that it scans
+    /// nothing but tables of connectors, by their names in the file. Stream functions (`tumble`, `row_time`) stand as
+    /// they were called and cannot be evaluated.
+    pub query: Arc<LogicalPlan>,
 }
 
 /// What kind of statement writes an output.

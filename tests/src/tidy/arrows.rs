@@ -7,7 +7,7 @@ use super::rust_text::{self, identifier_offsets, line_of};
 use super::{Finding, TextFile};
 
 /// The folder of every crate, and the crates of ours that it may depend on. `tests` may see everything.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("proto", &[]),
     ("engine/core", &[]),
     ("engine/plan", &["core"]),
@@ -15,18 +15,29 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("engine/state", &["core"]),
     ("engine/runtime", &["core", "plan", "state"]),
     ("engine/connectors", &["core", "plan", "proto"]),
+    ("engine/oracle", &["core", "plan", "sql", "state", "runtime"]),
     ("engine/serve", &["core", "plan", "sql", "state", "runtime", "connectors", "proto"]),
-    (
-        "engine/cli",
-        &["core", "plan", "sql", "state", "runtime", "connectors", "serve", "proto", "agent", "spool", "detector"],
-    ),
+    ("engine/cli", EVERYTHING),
     ("edge/spool", &[]),
     ("edge/detector", &[]),
     ("edge/agent", &["spool", "detector", "proto"]),
-    (
-        "tests",
-        &["core", "plan", "sql", "state", "runtime", "connectors", "serve", "proto", "agent", "spool", "detector"],
-    ),
+    ("tests", EVERYTHING),
+];
+
+/// Crates of ours that the binary and the tests put together.
+const EVERYTHING: &[&str] = &[
+    "core",
+    "plan",
+    "sql",
+    "state",
+    "runtime",
+    "connectors",
+    "oracle",
+    "serve",
+    "proto",
+    "agent",
+    "spool",
+    "detector",
 ];
 
 /// Crates of others (a trailing `*` stands for any ending) and the only folders that may depend on them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::sink::{Fit, PendingSink};
-use super::{Planner, Result};
+use super::{Planner, Result, output};
 use crate::catalog::{Read, Write};
 use crate::diagnostic::Diagnostic;
 use crate::script::OutputKind;
@@ -39,29 +39,28 @@ impl Planner<'_> {
             }
         }
         let stream = self.stream(&plan, place)?;
+        let query = self.batch_query(&plan, place)?;
         match &table.write {
             Write::Sink { spec, .. } => {
                 let (spec, declaration, written_at) = (spec.clone(), table.declaration.clone(), name.span);
                 let table = table.info.name;
-                let sink = PendingSink { table, declaration, written_at, spec, inputs: vec![stream] };
-                self.insert_into_sink(sink, statement);
+                self.outputs.push(output(statement, &table, OutputKind::Insert, &stream, query));
+                self.insert_into_sink(PendingSink { table, declaration, written_at, spec, inputs: vec![stream] });
             }
             _ => {
                 let schema = stream.schema_of(&table.info.columns);
                 let stream = self.builder.conform(stream, &schema);
                 if let Some(table) = self.catalog.get_mut(&name.text) {
                     table.read = Read::Stream(stream);
+                    table.query = Some(query);
                 }
             }
         }
         Ok(())
     }
 
-    fn insert_into_sink(&mut self, new: PendingSink, statement: &Statement) {
+    fn insert_into_sink(&mut self, new: PendingSink) {
         let name = new.table.clone();
-        for stream in &new.inputs {
-            self.outputs.push(self.output(statement, name.clone(), OutputKind::Insert, stream));
-        }
         let visible = new.inputs.first().map(|stream| stream.schema.visible());
         match self.sinks.iter_mut().find(|sink| sink.table == name) {
             Some(sink) => sink.inputs.extend(new.inputs),

@@ -105,7 +105,7 @@ impl Planner<'_> {
         };
         let name = create.name.text.clone();
         let info = TableInfo { name, connector: Some(connector), options: shown, columns, kind };
-        Ok(Table { info, declaration, read, write })
+        Ok(Table { info, declaration, read, write, query: None })
     }
 
     fn connector(&self, create: &CreateTable, own: &OwnOptions) -> Result<String> {
@@ -165,5 +165,5 @@ fn memory_table(create: &CreateTable, fields: &[(Field, &Column)], declaration: 
         columns: Arc::new(Schema::new(columns)),
         kind: TableKind::Memory,
     };
-    Ok(Table { info, declaration, read: Read::Unfilled, write: Write::Memory })
+    Ok(Table { info, declaration, read: Read::Unfilled, write: Write::Memory, query: None })
 }

@@ -1,0 +1,148 @@
+//! The connectors of a check: every table that is read is a feed and every output a ledger, behind the declarations of
+//! the real connectors.
+//!
+//! A declaration still goes to the real connector first, so that its columns, options and refusals are those of the
+//! query as it would run; only its source and its sink are put aside.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use headwater_core::StreamSchema;
+use headwater_core::sink::SinkFactoryRef;
+use headwater_core::source::SourceFactoryRef;
+use headwater_plan::{ConnectorTable, Connectors, OptionValue, Options, SinkSpec, TableDeclaration, TableError};
+
+use crate::feed::{Feed, FeedFactory};
+use crate::ledger::{Ledger, LedgerFactory};
+
+/// Sinks that statements name by themselves; the bench answers for them.
+const BUILT_IN: [&str; 2] = ["materialized_view", "preview"];
+
+/// Replaces a table's connector by one that reads a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Replacement {
+    pub(crate) connector: String,
+    pub(crate) options: Vec<(String, String)>,
+}
+
+/// The connectors that a query is checked with.
+#[derive(Debug)]
+pub struct Bench {
+    inner: Arc<dyn Connectors>,
+    replacements: BTreeMap<String, Replacement>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    sources: BTreeMap<String, (Arc<Feed>, SourceFactoryRef)>,
+    ledgers: BTreeMap<String, Arc<Ledger>>,
+}
+
+impl Bench {
+    /// A bench over the declarations of these connectors.
+    pub fn new(inner: Arc<dyn Connectors>) -> Self {
+        Bench { inner, replacements: BTreeMap::new(), tables: Mutex::default() }
+    }
+
+    pub(crate) fn with_replacements(mut self, replacements: BTreeMap<String, Replacement>) -> Self {
+        self.replacements = replacements;
+        self
+    }
+
+    /// The feed of a table, and the source that the query names.
+    pub(crate) fn source(&self, table: &str) -> Option<(Arc<Feed>, SourceFactoryRef)> {
+        self.tables().sources.get(table).cloned()
+    }
+
+    /// Every feed.
+    pub(crate) fn feeds(&self) -> Vec<Arc<Feed>> {
+        self.tables().sources.values().map(|(feed, _)| feed.clone()).collect()
+    }
+
+    /// Every ledger that is written, by the name of its output.
+    pub(crate) fn ledgers(&self) -> BTreeMap<String, Arc<Ledger>> {
+        let mut ledgers = self.tables().ledgers.clone();
+        ledgers.retain(|_, ledger| ledger.written.load(Ordering::Relaxed));
+        ledgers
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the real connector makes of a declaration, with its source read from a file where one was given.
+    fn declared(&self, declaration: TableDeclaration) -> Result<ConnectorTable, TableError> {
+        let Some(replacement) = self.replacements.get(&declaration.name) else { return self.inner.table(declaration) };
+        let (name, primary_key) = (declaration.name.clone(), declaration.primary_key.clone());
+        let mut columns = declaration.columns.clone();
+        let made = self.inner.table(declaration)?;
+        if columns.is_empty() {
+            let fields = made.columns.iter().flat_map(|schema| schema.fields().iter());
+            columns = fields
+                .map(|field| headwater_plan::ColumnDeclaration {
+                    name: field.name().clone(),
+                    data_type: field.data_type().clone(),
+                    nullable: field.is_nullable(),
+                    metadata: None,
+                })
+                .collect();
+        }
+        columns.iter_mut().for_each(|column| column.metadata = None);
+        let text = |(key, value): &(String, String)| (key.clone(), OptionValue::Text(value.clone()));
+        let connector = replacement.connector.clone();
+        let options = Options::new(replacement.options.iter().map(text));
+        let file = self.inner.table(TableDeclaration { name, connector, columns, primary_key, options })?;
+        Ok(ConnectorTable { source: file.source, ..made })
+    }
+}
+
+impl Connectors for Bench {
+    fn names(&self) -> Vec<String> {
+        self.inner.names()
+    }
+
+    fn table(&self, declaration: TableDeclaration) -> Result<ConnectorTable, TableError> {
+        let name = declaration.name.clone();
+        let built_in = BUILT_IN.contains(&declaration.connector.as_str());
+        let mut table = if built_in {
+            ConnectorTable { columns: None, event_time: None, idle_after: None, source: None, sink: None }
+        } else {
+            self.declared(declaration)?
+        };
+        if let Some(real) = table.source.take() {
+            let mut tables = self.tables();
+            let new = || (Arc::new(Feed::new(&name, real.schema())), real);
+            let (feed, _) = tables.sources.entry(name.clone()).or_insert_with(new);
+            table.source = Some(Arc::new(FeedFactory(feed.clone())));
+            // A feed waits at its gate, and that is no reason to move time on.
+            table.idle_after = Some(NEVER_IDLE);
+        }
+        if built_in || table.sink.is_some() {
+            let ledger = self.tables().ledgers.entry(name).or_default().clone();
+            table.sink = Some(Arc::new(LedgerSpec { ledger, real: table.sink.take() }));
+        }
+        Ok(table)
+    }
+}
+
+/// Ten years, which a clock can still add to now.
+const NEVER_IDLE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+#[derive(Debug)]
+struct LedgerSpec {
+    ledger: Arc<Ledger>,
+    real: Option<Arc<dyn SinkSpec>>,
+}
+
+impl SinkSpec for LedgerSpec {
+    fn bind(&self, schema: &StreamSchema) -> Result<SinkFactoryRef, TableError> {
+        if let Some(real) = &self.real {
+            real.bind(schema)?;
+        }
+        self.ledger.written.store(true, Ordering::Relaxed);
+        Ok(Arc::new(LedgerFactory { ledger: self.ledger.clone(), schema: schema.clone() }))
+    }
+}

@@ -1,0 +1,86 @@
+//! The rows of a table: read from its connector to the end, and what the engine makes of them before any operator.
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute::{CastOptions, cast_with_options, concat_batches};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::error::DataFusionError;
+use datafusion::physical_expr::PhysicalExpr;
+use headwater_core::source::SourceFactoryRef;
+use headwater_core::{Positions, SourceContext, SourceEvent, StreamSchema};
+use headwater_plan::SourceNode;
+use headwater_runtime::operators::SourceColumns;
+use std::sync::Arc;
+
+use crate::error::Failure;
+
+/// A table of a check.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Its rows in the connector's columns, in the order in which they were read.
+    pub(crate) rows: RecordBatch,
+    /// What SQL sees of them with the hidden event time, in the same order; rows without an event time are not in it.
+    pub(crate) stream: RecordBatch,
+    /// When each of `rows` was; `None` for a table without event time, and for a row that has none.
+    pub(crate) times: Option<Vec<Option<i64>>>,
+    /// The watermark that each of `rows` allows.
+    pub(crate) watermarks: Vec<Option<i64>>,
+}
+
+impl Table {
+    /// What the source node of a plan makes of these rows.
+    ///
+    /// # Errors
+    /// When a column cannot be computed.
+    pub(crate) fn new(node: &SourceNode, schema: &StreamSchema, rows: RecordBatch) -> Result<Self, Failure> {
+        let failed = |error: DataFusionError| Failure::input(&node.table, error);
+        let columns = SourceColumns::new(node, schema.clone());
+        let stream = columns
+            .apply(&rows)
+            .map_err(|error| Failure::input(&node.table, headwater_runtime::error_chain(&error)))?;
+        let visible = visible(node, schema, &rows).map_err(failed)?;
+        let nanoseconds = |expr: &Arc<dyn PhysicalExpr>| nanoseconds(expr, &visible).map_err(failed);
+        let times = node.event_time.as_ref().map(nanoseconds).transpose()?;
+        let watermarks = node.watermark.as_ref().map(nanoseconds).transpose()?;
+        let watermarks = watermarks.unwrap_or_else(|| vec![None; rows.num_rows()]);
+        Ok(Table { stream: stream.batch, times, watermarks, rows })
+    }
+}
+
+fn visible(node: &SourceNode, schema: &StreamSchema, rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
+    let column = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
+    let columns = node.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.visible(), columns, &options)?)
+}
+
+fn nanoseconds(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<Vec<Option<i64>>, DataFusionError> {
+    let times: ArrayRef = expr.evaluate(rows)?.into_array(rows.num_rows())?;
+    let safe = CastOptions { safe: true, ..CastOptions::default() };
+    let times = cast_with_options(&times, &DataType::Timestamp(TimeUnit::Nanosecond, None), &safe)?;
+    let times = cast_with_options(&times, &DataType::Int64, &safe)?;
+    Ok(times.as_primitive::<Int64Type>().iter().collect())
+}
+
+/// Reads a table to its end.
+///
+/// # Errors
+/// When it has no end, or cannot be read.
+pub(crate) async fn read(table: &str, source: &SourceFactoryRef) -> Result<RecordBatch, Failure> {
+    if !source.bounded() {
+        let reason = format!("it has no end. Give a sample of its rows: --input {table}=FILE");
+        return Err(Failure::input(table, reason));
+    }
+    let failed = |error: headwater_core::ConnectorError| Failure::input(table, headwater_runtime::error_chain(&error));
+    let context = SourceContext { job: "test".to_owned(), subtask: 0, parallelism: 1, positions: Positions::new() };
+    let mut opened = source.open(context).await.map_err(failed)?;
+    let mut batches = Vec::new();
+    loop {
+        match opened.next().await.map_err(failed)? {
+            SourceEvent::Partitions(_) => {}
+            SourceEvent::Batch { batch, .. } => batches.push(batch),
+            SourceEvent::End => break,
+        }
+    }
+    concat_batches(&source.schema(), &batches).map_err(|error| Failure::input(table, error))
+}

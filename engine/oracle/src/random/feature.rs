@@ -1,0 +1,93 @@
+//! What made-up queries may be made of.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A part of the dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// `GROUP BY tumble(…)` and `hop(…)`.
+    Windows,
+    /// `GROUP BY session(…)`.
+    Sessions,
+    /// `GROUP BY cumulate(…)`.
+    Cumulate,
+    /// `ROW_NUMBER`, `RANK`, `DENSE_RANK` and aggregates `OVER` the rows of a window.
+    WindowRanking,
+    /// `UNION ALL`.
+    UnionAll,
+    /// `GROUP BY` without a window, and aggregates over everything.
+    Aggregates,
+    /// `INNER JOIN`.
+    Joins,
+    /// `LEFT`, `RIGHT` and `FULL JOIN`.
+    OuterJoins,
+    /// `IN`, `EXISTS` and their negations.
+    Subqueries,
+    /// Joins of windowed rows on their window.
+    WindowJoins,
+    /// Joins of rows whose times are near each other.
+    IntervalJoins,
+    /// `ROW_NUMBER` and the like over all rows of a key, without a window.
+    KeyRanking,
+    /// `SELECT DISTINCT` and `UNION`.
+    Distinct,
+    /// `INTERSECT` and `EXCEPT`.
+    SetOperations,
+}
+
+use Feature::*;
+
+impl Feature {
+    /// Every feature.
+    pub const ALL: [Feature; 14] = [
+        Windows,
+        Sessions,
+        Cumulate,
+        WindowRanking,
+        UnionAll,
+        Aggregates,
+        Joins,
+        OuterJoins,
+        Subqueries,
+        WindowJoins,
+        IntervalJoins,
+        KeyRanking,
+        Distinct,
+        SetOperations,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Windows => "windows",
+            Sessions => "sessions",
+            Cumulate => "cumulate",
+            WindowRanking => "window-ranking",
+            UnionAll => "union-all",
+            Aggregates => "aggregates",
+            Joins => "joins",
+            OuterJoins => "outer-joins",
+            Subqueries => "subqueries",
+            WindowJoins => "window-joins",
+            IntervalJoins => "interval-joins",
+            KeyRanking => "key-ranking",
+            Distinct => "distinct",
+            SetOperations => "set-operations",
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Feature {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Feature::ALL.into_iter().find(|feature| feature.name() == text);
+        found.ok_or_else(|| format!("use {}", Feature::ALL.map(Feature::name).join(", ")))
+    }
+}
