@@ -55,6 +55,13 @@ fn kept_tests_agree_with_batch() {
     }
 }
 
+/// Every query of the Nexmark benchmark that SQL can say.
+#[test]
+fn nexmark_agrees_with_batch() {
+    let names = check_all("queries/nexmark", 1);
+    assert_eq!(names.len(), 23);
+}
+
 /// Plans a file, or fails with its message.
 fn plan(text: &str, path: &Path) -> Script {
     // Materialized views are the server's; here they only have to be planned.
