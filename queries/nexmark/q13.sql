@@ -1,5 +1,8 @@
 -- What does a small table beside the stream say of every bid?
 
+-- The small table has no event time, and would be forgotten as older than anything that is.
+SET updating_ttl = interval '36500 days';
+
 CREATE TABLE bid WITH (connector = 'nexmark', table = 'bid', event_rate = 1000, message_count = 20000);
 
 WITH side (key, value) AS (
