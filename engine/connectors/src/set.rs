@@ -1,6 +1,6 @@
 //! The connectors by name. What each one does is in its own module.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use headwater_plan::options::nearest;
 use headwater_plan::{ConnectorTable, Connectors, TableDeclaration, TableError};
@@ -33,8 +33,23 @@ impl ConnectorSettings {
             return Err(refused("the path is empty".into()));
         }
         let joined = self.base_dir.join(local);
-        std::path::absolute(&joined).map_err(|error| refused(format!("'{}': {error}", joined.display())))
+        let absolute = std::path::absolute(&joined);
+        absolute.map(without_parents).map_err(|error| refused(format!("'{}': {error}", joined.display())))
     }
+}
+
+/// An absolute path without `..`, which object stores do not know: each takes away the folder before it.
+fn without_parents(path: PathBuf) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// Every connector, for one process.
@@ -133,6 +148,8 @@ mod tests {
         assert_eq!(settings.local_path("out/a").unwrap(), Path::new("/base/out/a"));
         assert_eq!(settings.local_path("/out").unwrap(), Path::new("/out"));
         assert_eq!(settings.local_path("file:///out").unwrap(), Path::new("/out"));
+        assert_eq!(settings.local_path("../out/./b/../a").unwrap(), Path::new("/out/a"));
+        assert_eq!(settings.local_path("/../out").unwrap(), Path::new("/out"));
         assert_eq!(settings.local_path("s3://b/out").unwrap_err().option.as_deref(), Some("path"));
     }
 }
