@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::compute::{concat_batches, take, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
@@ -90,11 +90,32 @@ pub fn expand(batch: &RecordBatch) -> Result<RecordBatch, OperatorError> {
     if weights.values().iter().all(|weight| *weight == 1) {
         return Ok(batch.clone());
     }
-    let mut rows: Vec<u32> = Vec::with_capacity(batch.num_rows());
+    take_record_batch(batch, &repeated(&weights)).map_err(|e| OperatorError::arrow("repeat rows", e))
+}
+
+/// The number of each row as often as the row weighs; of those that weigh nothing or less not at all.
+fn repeated(weights: &Int64Array) -> UInt32Array {
+    let mut rows: Vec<u32> = Vec::with_capacity(weights.len());
     for (row, weight) in weights.values().iter().enumerate() {
         rows.extend(std::iter::repeat_n(row as u32, usize::try_from(*weight).unwrap_or(0)));
     }
-    take_record_batch(batch, &UInt32Array::from(rows)).map_err(|e| OperatorError::arrow("repeat rows", e))
+    UInt32Array::from(rows)
+}
+
+/// Columns of rows that only come, each row as often as it weighs.
+///
+/// # Errors
+/// When a row is taken back: only a changelog can say that.
+pub(crate) fn repeat(columns: Vec<ArrayRef>, weights: &Int64Array) -> Result<Vec<ArrayRef>, OperatorError> {
+    if weights.values().iter().all(|weight| *weight == 1) {
+        return Ok(columns);
+    }
+    if weights.values().iter().any(|weight| *weight < 0) {
+        return Err(OperatorError::plan("a row is taken back from a stream that only grows"));
+    }
+    let rows = repeated(weights);
+    let taken = columns.iter().map(|column| take(column, &rows, None));
+    taken.collect::<Result<_, _>>().map_err(|e| OperatorError::arrow("repeat rows", e))
 }
 
 /// The same rows, taken back.
@@ -147,5 +168,13 @@ mod tests {
     fn rows_are_repeated_by_weight_and_debts_left_out() {
         let batch = expand(&changes(&[("a", 1, 2), ("b", 2, -3), ("c", 3, 1)])).unwrap();
         assert_eq!(batch.column(1).as_primitive::<Int64Type>().values(), &[1, 1, 3]);
+    }
+
+    #[test]
+    fn what_only_grows_has_no_weights_and_takes_nothing_back() {
+        let repeat = |weights| repeat(changes(&[("a", 1, 0), ("b", 2, 0)]).columns().to_vec(), &Int64Array::from(weights));
+        let columns = repeat(vec![0, 2]).unwrap();
+        assert_eq!(columns[1].as_primitive::<Int64Type>().values(), &[2, 2]);
+        assert!(repeat(vec![1, -1]).is_err());
     }
 }

@@ -10,6 +10,7 @@ use arrow::array::{ArrayRef, Int64Array, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
 
+use crate::changelog::repeat;
 use crate::error::OperatorError;
 
 /// The name of the hidden column with a row's event time: `Timestamp(Nanosecond)`, never null.
@@ -89,11 +90,11 @@ impl StreamSchema {
             .map_err(|source| OperatorError::arrow("build a batch", source))
     }
 
-    /// A batch of changes from its visible columns, event times and weights; an append-only schema takes only rows of
-    /// weight 1, and leaves the weights out.
+    /// A batch of changes from its visible columns, event times and weights; in an append-only schema each row stands as
+    /// often as it weighs.
     ///
     /// # Errors
-    /// When the columns do not fit the schema.
+    /// When the columns do not fit the schema, and when a row is taken back from an append-only stream.
     pub fn changes(
         &self,
         mut visible: Vec<ArrayRef>,
@@ -101,10 +102,11 @@ impl StreamSchema {
         weights: Int64Array,
     ) -> Result<RecordBatch, OperatorError> {
         visible.push(event_time);
-        if self.updating {
-            visible.push(Arc::new(weights));
-        }
-        RecordBatch::try_new(self.schema.clone(), visible)
+        let columns = match self.updating {
+            true => visible.into_iter().chain([Arc::new(weights) as ArrayRef]).collect(),
+            false => repeat(visible, &weights)?,
+        };
+        RecordBatch::try_new(self.schema.clone(), columns)
             .map_err(|source| OperatorError::arrow("build a batch of changes", source))
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
@@ -96,6 +97,15 @@ fn new_accumulator(columns: &AggregateColumns) -> Result<Box<dyn GroupsAccumulat
     Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())))
 }
 
+/// What an aggregate's state is before the first row.
+fn empty_state(columns: &AggregateColumns) -> Result<Vec<ArrayRef>, OperatorError> {
+    let state = || {
+        let states = columns.function.create_accumulator()?.state()?;
+        states.iter().map(ScalarValue::to_array).collect::<Result<_, DataFusionError>>()
+    };
+    state().map_err(|source| OperatorError::evaluate(format!("begin {}", columns.function.name()), source))
+}
+
 /// Numbers for keys: equal keys have one number, counted from 0 in the order in which they first came.
 pub(super) struct GroupKeys {
     /// `None` where there are no keys: all rows are one group then.
@@ -176,11 +186,17 @@ impl GroupTable {
         self.accumulators.add(rows, &self.groups, self.keys.count())
     }
 
-    /// Lets there be a group where there are no keys, though no row has come.
+    /// Lets there be a group where there are no keys, though no row has come: merges the states of no rows. An
+    /// accumulator for many groups takes a group that it is only told of for one that has had values.
     pub(super) fn begin_group(&mut self) -> Result<(), OperatorError> {
-        self.keys.seen_rows = true;
-        let none = RecordBatch::new_empty(self.aggregation.state_schema().clone());
-        self.accumulators.add(&self.aggregation.state_rows(&none)?, &[], self.keys.count())
+        let mut columns = Vec::new();
+        for function in self.aggregation.functions() {
+            columns.extend(empty_state(function)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(1));
+        let state = RecordBatch::try_new_with_options(self.aggregation.state_schema().clone(), columns, &options)
+            .map_err(|source| OperatorError::arrow("lay out the states of no rows", source))?;
+        self.merge(&state)
     }
 
     /// Takes rows of a batch that begins with the columns of [`Aggregation::state_schema`].

@@ -242,7 +242,7 @@ impl Operator for JoinOperator {
     }
 
     fn on_batch(&mut self, input: usize, batch: RecordBatch, out: &mut dyn Output) -> Result<(), OperatorError> {
-        let batch = self.in_time(input, batch)?;
+        let batch = self.in_time(input, self.sides[input].folded(batch)?)?;
         if batch.num_rows() == 0 {
             return Ok(());
         }

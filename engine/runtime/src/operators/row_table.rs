@@ -91,6 +91,8 @@ pub(super) struct RowTable {
     index: HashedMap<Slots>,
     live: usize,
     dead: usize,
+    /// Rows that weigh less than nothing.
+    debts: usize,
 }
 
 /// Rows that were taken out.
@@ -113,6 +115,7 @@ impl RowTable {
             index: HashMap::default(),
             live: 0,
             dead: 0,
+            debts: 0,
         }
     }
 
@@ -148,6 +151,7 @@ impl RowTable {
         let mut ids = Vec::with_capacity(count);
         for (row, hash) in hashes.iter().enumerate().take(count) {
             let (weight, degree) = (weights(row), degrees(row));
+            self.debts += usize::from(weight < 0);
             let slot = Slot { hash: *hash, weight, degree, segment: segment as u32, row: row as u32 };
             let id = match self.free.pop() {
                 Some(id) => {
@@ -211,6 +215,22 @@ impl RowTable {
     /// The weight of a row.
     pub(super) fn weight(&self, slot: SlotId) -> i64 {
         self.slots[slot as usize].weight
+    }
+
+    /// Whether any row weighs less than nothing: it was taken back before it came.
+    pub(super) fn has_debts(&self) -> bool {
+        self.debts > 0
+    }
+
+    /// Adds to the weight of a row; one that weighs nothing then is gone. [`RowTable::sweep`] has to follow.
+    pub(super) fn add_weight(&mut self, slot: SlotId, change: i64) {
+        let before = self.slots[slot as usize].weight;
+        let weight = before + change;
+        if weight == 0 {
+            return self.kill(slot);
+        }
+        self.debts = self.debts + usize::from(weight < 0) - usize::from(before < 0);
+        self.slots[slot as usize].weight = weight;
     }
 
     /// The degree of a row.
@@ -286,6 +306,11 @@ impl RowTable {
         for slot in slots {
             self.kill(*slot);
         }
+        self.sweep();
+    }
+
+    /// Lets go of what rows that are gone have left behind.
+    pub(super) fn sweep(&mut self) {
         self.sweep_segments();
         if self.dead > self.live + DEAD_MIN {
             let slots = &self.slots;
@@ -298,6 +323,7 @@ impl RowTable {
     fn kill(&mut self, slot: SlotId) {
         let slot = &mut self.slots[slot as usize];
         if slot.weight != 0 {
+            self.debts -= usize::from(slot.weight < 0);
             slot.weight = 0;
             self.live -= 1;
             self.dead += 1;

@@ -6,10 +6,13 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::physical_expr::PhysicalExpr;
+use headwater_core::changelog::fold;
 use headwater_core::{KeyRange, OperatorError, RestoredChunk, StateChunk, StreamSchema, hash_columns};
 
 use super::pairs::{any_null, is_set};
+use super::rows_at;
 use crate::operators::chunk::ChunkNames;
+use crate::operators::equality::equal_rows;
 use crate::operators::evaluate;
 use crate::operators::row_table::{RowTable, SlotId};
 use crate::operators::state_log::{StateLog, split_weight};
@@ -78,6 +81,8 @@ pub(super) struct Side {
     pub(super) table: RowTable,
     /// How many columns are visible.
     pub(super) visible: usize,
+    /// Whether rows are taken back.
+    updating: bool,
     log: StateLog,
 }
 
@@ -119,7 +124,12 @@ impl Side {
         let matched = Arc::new(Field::new("_matched", DataType::Boolean, false));
         let stored = schema.fields().iter().cloned().chain([matched]).collect::<Vec<_>>();
         let log = StateLog::new(name, &Schema::new(stored), hash_columns, kept);
-        Side { keys, alone, table: RowTable::new(schema), visible, log }
+        Side { keys, alone, table: RowTable::new(schema), visible, updating: input.is_updating(), log }
+    }
+
+    /// Changes without those that add up to nothing.
+    pub(super) fn folded(&self, batch: RecordBatch) -> Result<RecordBatch, OperatorError> {
+        if self.updating { fold(&batch.schema(), &[batch], &[self.visible]) } else { Ok(batch) }
     }
 
     /// Looks at rows, which may have a weight column that is not looked at.
@@ -138,18 +148,21 @@ impl Side {
         Ok(Arrived { rows, keys, hashes, weights, degrees: vec![0; count], keyless })
     }
 
-    /// Keeps rows; those without a key will never be looked for.
-    pub(super) fn insert(&mut self, arrived: Arrived) -> Result<(), OperatorError> {
-        let Arrived { mut rows, mut hashes, mut weights, mut degrees, keyless, .. } = arrived;
-        if let Some(keyless) = keyless {
-            let keyed = arrow::compute::not(&keyless).map_err(failed)?;
-            rows = arrow::compute::filter_record_batch(&rows, &keyed).map_err(failed)?;
-            let mut kept = keyed.values().iter();
-            hashes.retain(|_| kept.next().unwrap_or(false));
-            let mut kept = keyed.values().iter();
-            weights.retain(|_| kept.next().unwrap_or(false));
-            let mut kept = keyed.values().iter();
-            degrees.retain(|_| kept.next().unwrap_or(false));
+    /// Keeps rows; those without a key will never be looked for, and those that take back a row which is there go with
+    /// it.
+    pub(super) fn insert(&mut self, mut arrived: Arrived) -> Result<(), OperatorError> {
+        if self.updating {
+            self.cancel(&mut arrived)?;
+        }
+        let keyless = arrived.keyless.take();
+        let stays = |row: usize| !is_set(keyless.as_ref(), row) && arrived.weights[row] != 0;
+        let stays: Vec<u32> = (0..arrived.weights.len()).filter(|row| stays(*row)).map(|row| row as u32).collect();
+        let Arrived { mut rows, mut hashes, mut weights, mut degrees, .. } = arrived;
+        if stays.len() < weights.len() {
+            rows = rows_at(&rows, &stays)?;
+            hashes = chosen(&hashes, &stays);
+            weights = chosen(&weights, &stays);
+            degrees = chosen(&degrees, &stays);
         }
         if self.log.is_kept() {
             let matched = degrees.iter().map(|degree| *degree > 0);
@@ -157,6 +170,41 @@ impl Side {
             self.log.record(changes, self.table.len() + rows.num_rows())?;
         }
         self.table.insert(rows, &hashes, |row| weights[row], |row| degrees[row])
+    }
+
+    /// Takes weights that add up to nothing from rows that came and from equal ones that are there. Rows are equal
+    /// whatever their event time: what takes a row back is younger than the row.
+    fn cancel(&mut self, arrived: &mut Arrived) -> Result<(), OperatorError> {
+        if arrived.weights.iter().all(|weight| *weight > 0) && !self.table.has_debts() {
+            return Ok(());
+        }
+        let (numbers, slots) = self.table.probe(&arrived.hashes, |row| arrived.keyless(row));
+        let opposite = |(number, slot): &(u32, SlotId)| {
+            arrived.weights[*number as usize].signum() != self.table.weight(*slot).signum()
+        };
+        let (numbers, slots): (Vec<u32>, Vec<SlotId>) = numbers.into_iter().zip(slots).filter(opposite).unzip();
+        let there = self.table.rows(&slots)?;
+        let came = rows_at(&arrived.rows, &numbers)?;
+        let visible = |rows: &RecordBatch| rows.columns()[..self.visible].to_vec();
+        let equal = equal_rows(&visible(&came), &visible(&there), slots.len(), true)?;
+        let (mut pairs, mut changes, mut matched) = (Vec::new(), Vec::new(), Vec::new());
+        for pair in (0..slots.len()).filter(|pair| equal.value(*pair)) {
+            let (weight, slot) = (&mut arrived.weights[numbers[pair] as usize], slots[pair]);
+            let less = weight.abs().min(self.table.weight(slot).abs()) * weight.signum();
+            if less != 0 {
+                *weight -= less;
+                self.table.add_weight(slot, less);
+                pairs.push(pair as u32);
+                changes.push(less);
+                matched.push(self.table.degree(slot) > 0);
+            }
+        }
+        if self.log.is_kept() && !pairs.is_empty() {
+            let change = self.stored(&rows_at(&there, &pairs)?, matched.into_iter(), changes.into_iter())?;
+            self.log.record(change, self.table.len())?;
+        }
+        self.table.sweep();
+        Ok(())
     }
 
     /// Removes rows for good.
@@ -226,6 +274,10 @@ impl Side {
         columns.push(Arc::new(Int64Array::from_iter_values(weights)));
         RecordBatch::try_new(self.log.schema().clone(), columns).map_err(failed)
     }
+}
+
+fn chosen<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+    rows.iter().map(|row| values[*row as usize]).collect()
 }
 
 fn flags(values: impl Iterator<Item = bool>) -> ArrayRef {
