@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn what_only_grows_has_no_weights_and_takes_nothing_back() {
-        let repeat = |weights| repeat(changes(&[("a", 1, 0), ("b", 2, 0)]).columns().to_vec(), &Int64Array::from(weights));
+        let repeat =
+            |weights| repeat(changes(&[("a", 1, 0), ("b", 2, 0)]).columns().to_vec(), &Int64Array::from(weights));
         let columns = repeat(vec![0, 2]).unwrap();
         assert_eq!(columns[1].as_primitive::<Int64Type>().values(), &[2, 2]);
         assert!(repeat(vec![1, -1]).is_err());

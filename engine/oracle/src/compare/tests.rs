@@ -1,3 +1,5 @@
+//! Answers that differ in one way each, and what is said of them.
+
 use arrow::array::{Float64Array, Int64Array, TimestampNanosecondArray};
 use arrow::datatypes::Schema;
 use headwater_core::StreamSchema;
