@@ -8,6 +8,7 @@ mod partial;
 mod recompute;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, TimestampNanosecondArray};
 use arrow::compute::{filter_record_batch, not};
@@ -39,6 +40,11 @@ pub(super) fn aggregation(node: &GroupAggregateNode) -> Result<Arc<Aggregation>,
     Aggregation::of(node.phase, &node.keys, &node.key_fields, &node.aggregates)
 }
 
+/// How long a group is kept that no row comes for. The one group without keys always is: there is always a result.
+fn ttl(node: &GroupAggregateNode) -> Option<Duration> {
+    node.ttl.filter(|_| !node.keys.is_empty())
+}
+
 /// Keeps every group's states and last result.
 pub(super) struct GroupAggregate {
     aggregation: Arc<Aggregation>,
@@ -62,7 +68,7 @@ impl GroupAggregate {
             delta: None,
             groups: RowTable::new(stored.clone()),
             log: StateLog::new(TABLE, &stored, aggregation.key_indices(), kept),
-            retention: Retention::new(node.ttl),
+            retention: Retention::new(ttl(node)),
             begun: !node.keys.is_empty() || node.phase == Phase::Partial,
             aggregation,
             schema,
@@ -223,13 +229,13 @@ fn stored_schema(aggregation: &Aggregation, output: &StreamSchema) -> Result<Sch
     Ok(aggregation.state_schema_with(results.into_iter().chain([time])))
 }
 
-/// The last column as event times; a group without rows is as old as time.
+/// The last column as event times. A result of no rows never grows old: it holds until a row comes.
 fn times(stored: &RecordBatch) -> Result<ArrayRef, OperatorError> {
     let times = headwater_core::schema::event_times(stored)?;
     Ok(match times.null_count() {
         0 => Arc::new(times.clone()),
         _ => Arc::new(TimestampNanosecondArray::from_iter_values(
-            times.iter().map(|time| time.unwrap_or(EventTime(0).nanos())),
+            times.iter().map(|time| time.unwrap_or(EventTime::MAX.nanos())),
         )),
     })
 }

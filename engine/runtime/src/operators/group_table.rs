@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, new_null_array};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
@@ -97,11 +97,17 @@ fn new_accumulator(columns: &AggregateColumns) -> Result<Box<dyn GroupsAccumulat
     Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())))
 }
 
-/// What an aggregate's state is before the first row.
+/// What an aggregate's state is before the first row. `avg` counts no rows where it has no sum, and divides by the count
+/// that it finds in a state; for many groups it says null for both.
 fn empty_state(columns: &AggregateColumns) -> Result<Vec<ArrayRef>, OperatorError> {
     let state = || {
         let states = columns.function.create_accumulator()?.state()?;
-        states.iter().map(ScalarValue::to_array).collect::<Result<_, DataFusionError>>()
+        let is_unknown = columns.function.fun().name() == "avg" && states.iter().any(ScalarValue::is_null);
+        let array = |state: &ScalarValue| match is_unknown {
+            true => Ok(new_null_array(&state.data_type(), 1)),
+            false => state.to_array(),
+        };
+        states.iter().map(array).collect::<Result<_, DataFusionError>>()
     };
     state().map_err(|source| OperatorError::evaluate(format!("begin {}", columns.function.name()), source))
 }

@@ -279,8 +279,9 @@ impl RowTable {
         for (number, segment) in self.segments.iter().enumerate() {
             let Some(segment) = segment.as_ref().filter(|segment| segment.earliest < before) else { continue };
             let times = event_times(&segment.rows)?;
-            for (row, (slot, time)) in segment.slots.iter().zip(times.values()).enumerate() {
-                if *time < before && self.is_at(*slot, number, row) {
+            for (row, (slot, time)) in segment.slots.iter().zip(times).enumerate() {
+                // What has no time is the result of no rows, and never old.
+                if time.is_some_and(|time| time < before) && self.is_at(*slot, number, row) {
                     found.push(*slot);
                 }
             }

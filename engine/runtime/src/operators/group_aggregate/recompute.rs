@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, TimestampNanosecondArray};
 use arrow::record_batch::RecordBatch;
-use headwater_core::schema::event_times;
 use headwater_core::{
-    Epoch, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
+    Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
 };
 use headwater_plan::GroupAggregateNode;
 
-use super::aggregation;
+use super::{aggregation, ttl};
 use crate::operators::aggregation::Aggregation;
 use crate::operators::group_table::GroupTable;
 use crate::operators::keyed_rows::KeyedRows;
@@ -37,7 +36,7 @@ impl Recompute {
         kept: bool,
     ) -> Result<Self, OperatorError> {
         let aggregation = aggregation(node)?;
-        let rows = KeyedRows::new(node.keys.clone(), input, hash_columns, node.ttl, kept);
+        let rows = KeyedRows::new(node.keys.clone(), input, hash_columns, ttl(node), kept);
         Ok(Recompute { aggregation, schema, rows, global: node.keys.is_empty(), begun: false })
     }
 
@@ -65,11 +64,8 @@ impl Recompute {
         if self.global {
             table.begin_group()?;
         }
-        let mut latest = i64::MIN;
         if let Some(rows) = rows {
-            let rows = expand(rows)?;
-            latest = arrow::compute::max(event_times(&rows)?).unwrap_or(i64::MIN);
-            table.add(&self.aggregation.rows(&rows)?)?;
+            table.add(&self.aggregation.rows(&expand(rows)?)?)?;
         }
         let groups = table.into_results()?;
         if groups.count == 0 {
@@ -78,17 +74,17 @@ impl Recompute {
         let (mut columns, mut results) = (groups.keys, groups.results);
         let times = results.pop().ok_or_else(|| OperatorError::plan("a group has no event time"))?;
         columns.extend(results);
-        let times = known_times(&times, latest);
+        let times = known_times(&times);
         self.schema.changes(columns, times, Int64Array::from_value(weight, groups.count))
     }
 }
 
-/// The event times, with `latest` (or the epoch) for groups without rows.
-fn known_times(times: &ArrayRef, latest: i64) -> ArrayRef {
+/// The event times. Only the group without keys can have no rows, and so no time; its result never grows old.
+fn known_times(times: &ArrayRef) -> ArrayRef {
     if times.null_count() == 0 {
         return times.clone();
     }
-    Arc::new(TimestampNanosecondArray::from_value(latest.max(0), times.len()))
+    Arc::new(TimestampNanosecondArray::from_value(EventTime::MAX.nanos(), times.len()))
 }
 
 impl Operator for Recompute {

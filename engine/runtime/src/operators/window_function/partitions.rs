@@ -79,24 +79,27 @@ impl PartitionOrder {
     /// The rows in order (by partition, `ORDER BY`, then everything else), and their partitions.
     pub(in crate::operators) fn partition(&self, batch: &RecordBatch) -> Result<Partitioned, OperatorError> {
         let mut columns = self.partition_columns(batch)?;
-        let partition = convert(&self.partition, &columns)?;
+        let partition = if columns.is_empty() { None } else { Some(convert(&self.partition, &columns)?) };
         for by in &self.order_by {
             columns.push(evaluate::column(&by.expr, batch)?);
         }
-        let keys = convert(&self.sort, &columns)?;
         let mut order: Vec<u32> = (0..batch.num_rows() as u32).collect();
-        order.sort_unstable_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)).then(a.cmp(b)));
-        let mut begins_peers: Vec<bool> = vec![true; order.len()];
-        for (row, pair) in order.windows(2).enumerate() {
-            begins_peers[row + 1] = keys.row(pair[0] as usize) != keys.row(pair[1] as usize);
+        let mut begins_peers: Vec<bool> = (0..order.len()).map(|row| row == 0).collect();
+        if !columns.is_empty() {
+            let keys = convert(&self.sort, &columns)?;
+            order.sort_unstable_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)).then(a.cmp(b)));
+            for (row, pair) in order.windows(2).enumerate() {
+                begins_peers[row + 1] = keys.row(pair[0] as usize) != keys.row(pair[1] as usize);
+            }
         }
         self.break_ties(batch, &mut order, &begins_peers)?;
+        let differ = |a: u32, b: u32| {
+            partition.as_ref().is_some_and(|partition| partition.row(a as usize) != partition.row(b as usize))
+        };
         let mut partitions = Vec::new();
         let mut start = 0;
         for row in 1..=order.len() {
-            let begins = row == order.len()
-                || (begins_peers[row] && partition.row(order[row] as usize) != partition.row(order[start] as usize));
-            if begins {
+            if row == order.len() || (begins_peers[row] && differ(order[row], order[start])) {
                 partitions.push(start..row);
                 start = row;
             }
