@@ -118,11 +118,12 @@ impl Run<'_> {
         let mut weighings = interval(WEIGH_INTERVAL);
         weighings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.coordinator.stop.clone();
-        let mut drain_asked = false;
+        let (mut drain_asked, mut silent) = (false, false);
         loop {
             let wake = tokio::select! {
                 biased;
-                report = reports.recv() => Wake::Report(report),
+                // Where nobody is left to report, a task that has been joined may still say why.
+                report = reports.recv(), if !(silent && !self.tasks.is_empty()) => Wake::Report(report),
                 joined = self.tasks.join_next(), if !self.tasks.is_empty() => Wake::Task(joined),
                 asked = wait_for_stop(&mut stop, drain_asked) => Wake::Stop(asked),
                 _ = ticks.tick() => Wake::Tick,
@@ -130,6 +131,7 @@ impl Run<'_> {
             };
             match wake {
                 Wake::Report(Some(report)) => self.take_report(report).await?,
+                Wake::Report(None) if !self.tasks.is_empty() => silent = true,
                 Wake::Report(None) => return Err(self.mistake("every task ended without a report")),
                 Wake::Task(Some(joined)) => self.joined(joined).await?,
                 Wake::Task(None) => {}
