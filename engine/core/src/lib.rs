@@ -20,7 +20,7 @@ pub use error::{ConnectorError, OperatorError};
 pub use key::{KeyRange, hash_columns};
 pub use message::{Barrier, Epoch, Message};
 pub use operator::{Operator, Output, RestoredChunk, Snapshot, StateChunk};
-pub use schema::{EVENT_TIME, StreamSchema, WEIGHT};
+pub use schema::{EVENT_TIME, NO_TIME, StreamSchema, WEIGHT};
 pub use sink::{Committer, Sink, SinkContext, SinkFactory, Staged};
 pub use source::{Positions, Source, SourceContext, SourceEvent, SourceFactory};
 pub use time::EventTime;

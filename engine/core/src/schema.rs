@@ -12,11 +12,16 @@ use arrow::record_batch::RecordBatch;
 
 use crate::changelog::repeat;
 use crate::error::OperatorError;
+use crate::time::EventTime;
 
 /// The name of the hidden column with a row's event time: `Timestamp(Nanosecond)`, never null.
 pub const EVENT_TIME: &str = "_event_time";
 /// The name of the hidden column with a row's weight in a changelog: `Int64`, never null.
 pub const WEIGHT: &str = "_weight";
+
+/// The event time of a row that has none: of a table without a watermark, or a result of no rows. It is no later than
+/// others, so that a pair is as old as the row that has a time; and no state forgets such a row for its age.
+pub const NO_TIME: EventTime = EventTime(0);
 
 /// A stream's schema and where its hidden columns are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use headwater_core::{
-    Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
+    Epoch, KeyRange, NO_TIME, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
     hash_columns,
 };
 use headwater_plan::{GroupAggregateNode, Phase};
@@ -173,7 +173,7 @@ impl Operator for GroupAggregate {
             self.flush(out)?;
         }
         if let Some(before) = self.retention.due(watermark.time) {
-            let forgotten = self.groups.take(&self.groups.hashes_older(before)?)?;
+            let forgotten = self.groups.take(&self.groups.hashes_aged(before)?)?;
             self.log.record(weighted(self.log.schema(), &forgotten.rows, -1)?, self.groups.len())?;
         }
         Ok(watermark)
@@ -229,13 +229,13 @@ fn stored_schema(aggregation: &Aggregation, output: &StreamSchema) -> Result<Sch
     Ok(aggregation.state_schema_with(results.into_iter().chain([time])))
 }
 
-/// The last column as event times. A result of no rows never grows old: it holds until a row comes.
+/// The last column as event times. A result of no rows has none.
 fn times(stored: &RecordBatch) -> Result<ArrayRef, OperatorError> {
     let times = headwater_core::schema::event_times(stored)?;
     Ok(match times.null_count() {
         0 => Arc::new(times.clone()),
         _ => Arc::new(TimestampNanosecondArray::from_iter_values(
-            times.iter().map(|time| time.unwrap_or(EventTime::MAX.nanos())),
+            times.iter().map(|time| time.unwrap_or(NO_TIME.nanos())),
         )),
     })
 }

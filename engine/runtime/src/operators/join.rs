@@ -263,7 +263,7 @@ impl Operator for JoinOperator {
     fn on_watermark(&mut self, watermark: Watermark, out: &mut dyn Output) -> Result<Watermark, OperatorError> {
         if let Some(before) = self.retention.due(watermark.time) {
             for side in &mut self.sides {
-                let slots = side.table.older(before)?;
+                let slots = side.table.aged(before)?;
                 side.forget(&slots)?;
             }
         }

@@ -113,7 +113,7 @@ impl KeyedRows {
     /// Forgets the keys that have not changed for too long.
     pub(super) fn forget(&mut self, watermark: Watermark) -> Result<(), OperatorError> {
         let Some(before) = self.retention.due(watermark.time) else { return Ok(()) };
-        let Taken { rows, weights } = self.table.take(&self.table.hashes_older(before)?)?;
+        let Taken { rows, weights } = self.table.take(&self.table.hashes_aged(before)?)?;
         let forgotten = negated(&weighted(self.log.schema(), &rows, weights)?)?;
         self.log.record(forgotten, self.table.len())
     }

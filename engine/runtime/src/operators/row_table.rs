@@ -11,6 +11,7 @@ use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{concat_batches, interleave, min, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use headwater_core::NO_TIME;
 use headwater_core::OperatorError;
 use headwater_core::schema::event_times;
 
@@ -275,13 +276,22 @@ impl RowTable {
 
     /// The slots of rows that are older than `before`, by event time.
     pub(super) fn older(&self, before: i64) -> Result<Vec<SlotId>, OperatorError> {
+        self.at_times(before, |time| time < before)
+    }
+
+    /// The slots of rows that are to be forgotten for their age: those older than `before` but for rows without a time.
+    pub(super) fn aged(&self, before: i64) -> Result<Vec<SlotId>, OperatorError> {
+        self.at_times(before, |time| time < before && time != NO_TIME.nanos())
+    }
+
+    /// The slots of rows with such event times, all of which are before `before`.
+    fn at_times(&self, before: i64, wanted: impl Fn(i64) -> bool) -> Result<Vec<SlotId>, OperatorError> {
         let mut found = Vec::new();
         for (number, segment) in self.segments.iter().enumerate() {
             let Some(segment) = segment.as_ref().filter(|segment| segment.earliest < before) else { continue };
             let times = event_times(&segment.rows)?;
             for (row, (slot, time)) in segment.slots.iter().zip(times).enumerate() {
-                // What has no time is the result of no rows, and never old.
-                if time.is_some_and(|time| time < before) && self.is_at(*slot, number, row) {
+                if time.is_some_and(&wanted) && self.is_at(*slot, number, row) {
                     found.push(*slot);
                 }
             }
@@ -289,10 +299,10 @@ impl RowTable {
         Ok(found)
     }
 
-    /// The hashes of rows, each once, all of whose rows are older than `before`.
-    pub(super) fn hashes_older(&self, before: i64) -> Result<Vec<u64>, OperatorError> {
+    /// The hashes of rows, each once, all of whose rows are to be forgotten for their age.
+    pub(super) fn hashes_aged(&self, before: i64) -> Result<Vec<u64>, OperatorError> {
         let mut counts: HashedMap<usize> = HashMap::default();
-        for slot in self.older(before)? {
+        for slot in self.aged(before)? {
             *counts.entry(self.slots[slot as usize].hash).or_default() += 1;
         }
         let live = |hash: &u64| {

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions;
 use datafusion::physical_expr::PhysicalExpr;
-use headwater_core::{EventTime, OperatorError, StreamSchema, WEIGHT};
+use headwater_core::{EventTime, NO_TIME, OperatorError, StreamSchema, WEIGHT};
 use headwater_plan::SourceNode;
 
 use super::evaluate::{self, NANOSECONDS};
@@ -72,7 +72,7 @@ impl SourceColumns {
     fn event_times(&self, visible: &RecordBatch) -> Result<ArrayRef, OperatorError> {
         match &self.event_time {
             Some(expression) => nanoseconds(&evaluate::column(expression, visible)?),
-            None => Ok(Arc::new(TimestampNanosecondArray::from_value(0, visible.num_rows()))),
+            None => Ok(Arc::new(TimestampNanosecondArray::from_value(NO_TIME.nanos(), visible.num_rows()))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Int64Array, TimestampNanosecondArray};
 use arrow::record_batch::RecordBatch;
 use headwater_core::{
-    Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
+    Epoch, KeyRange, NO_TIME, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
 };
 use headwater_plan::GroupAggregateNode;
 
@@ -79,12 +79,12 @@ impl Recompute {
     }
 }
 
-/// The event times. Only the group without keys can have no rows, and so no time; its result never grows old.
+/// The event times. Only the group without keys can have no rows, and so no time.
 fn known_times(times: &ArrayRef) -> ArrayRef {
     if times.null_count() == 0 {
         return times.clone();
     }
-    Arc::new(TimestampNanosecondArray::from_value(EventTime::MAX.nanos(), times.len()))
+    Arc::new(TimestampNanosecondArray::from_value(NO_TIME.nanos(), times.len()))
 }
 
 impl Operator for Recompute {
