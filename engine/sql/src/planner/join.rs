@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use datafusion::common::{DFSchema, JoinType, NullEquality};
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{self, Expr};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::cast;
 use headwater_core::StreamSchema;
 use headwater_plan::{JoinNode, JoinTime, NodeKind};
 
@@ -35,6 +37,7 @@ impl Streams<'_> {
         };
         let left_keys = self.keys(join.on.iter().map(|(left, _)| left), join.left.schema(), &left)?;
         let right_keys = self.keys(join.on.iter().map(|(_, right)| right), join.right.schema(), &right)?;
+        let (left_keys, right_keys) = self.same_types((&left, left_keys), (&right, right_keys))?;
         let (left, left_places) = self.builder.with_keys(&left, &left_keys)?;
         let (right, right_places) = self.builder.with_keys(&right, &right_keys)?;
         let counts = (join.left.schema().fields().len(), join.right.schema().fields().len());
@@ -151,6 +154,25 @@ impl Streams<'_> {
     ) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
         let scope = self.scope(names, stream)?;
         exprs.map(|expr| scope.physical(expr)).collect()
+    }
+
+    /// The keys with each pair of one type. What a function says that it gives when a query is bound is not always what
+    /// it gives: `nullif` of decimals has another precision.
+    fn same_types(
+        &self,
+        (left, left_keys): (&Stream, Vec<Arc<dyn PhysicalExpr>>),
+        (right, right_keys): (&Stream, Vec<Arc<dyn PhysicalExpr>>),
+    ) -> Result<(Vec<Arc<dyn PhysicalExpr>>, Vec<Arc<dyn PhysicalExpr>>)> {
+        let failed = |error| clean(error, self.place);
+        let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+        for (a, b) in left_keys.into_iter().zip(right_keys) {
+            let of_a = a.data_type(left.schema.full()).map_err(failed)?;
+            let of_b = b.data_type(right.schema.full()).map_err(failed)?;
+            let common = if of_a == of_b { of_a } else { comparison_coercion(&of_a, &of_b).unwrap_or(of_a) };
+            lefts.push(cast(a, left.schema.full(), common.clone()).map_err(failed)?);
+            rights.push(cast(b, right.schema.full(), common).map_err(failed)?);
+        }
+        Ok((lefts, rights))
     }
 
     /// The condition over the columns of both sides, behind which each side's own keys stand.
