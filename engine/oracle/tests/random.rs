@@ -6,8 +6,7 @@ use headwater_oracle::random::{Feature, RandomCase, RandomSettings, check_random
 
 #[test]
 fn made_up_queries_agree_with_batch() {
-    // What is known to differ over the other features is mended first; `headwater test --random` shows it.
-    let features = vec![Feature::Windows, Feature::Sessions, Feature::WindowRanking, Feature::UnionAll];
+    let features = Feature::ALL.to_vec();
     let settings = RandomSettings { count: 400, seed: 20_000, threads: 2, features };
     let tally = check_random(&settings, &|_| {});
     if let Some(found) = tally.failures.first() {
