@@ -150,7 +150,7 @@ fn compare_outputs(answers: &BTreeMap<String, Vec<RecordBatch>>, bench: &Bench, 
         let found = ledgers.get(output).map(|ledger| ledger.rows()).unwrap_or_default();
         let compared = compare(expected, &found).map_err(|error| Failure::no_answer(output, error))?;
         if let Some(difference) = compared {
-            let (phase, output) = (phase.describe(), output.clone());
+            let (phase, output, difference) = (phase.describe(), output.clone(), Box::new(difference));
             return Err(Failure::Differs { phase, output, difference });
         }
     }

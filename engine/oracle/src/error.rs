@@ -53,7 +53,7 @@ pub enum Failure {
         /// The output.
         output: String,
         /// How.
-        difference: Difference,
+        difference: Box<Difference>,
     },
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn deal(table: &Table, order: Order, partitions: usize, rng: &mut Rng
         dealt[partition].push(row as u64);
     }
     let largest = [1, 3, 10, 40][rng.below(4)].max(table.rows.num_rows() / 50);
-    let mut delivery = Delivery { partitions: Vec::new(), seed: rng.next() };
+    let mut delivery = Delivery { partitions: Vec::new(), seed: rng.any() };
     for rows in dealt {
         let rows = take_record_batch(&table.rows, &UInt64Array::from(rows))?;
         delivery.partitions.push(cut(&rows, largest, rng));

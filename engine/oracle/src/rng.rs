@@ -11,7 +11,7 @@ impl Rng {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,13 +21,13 @@ impl Rng {
 
     /// A number below `bound`; 0 where the bound is.
     pub fn below(&mut self, bound: usize) -> usize {
-        if bound == 0 { 0 } else { (self.next() % bound as u64) as usize }
+        if bound == 0 { 0 } else { (self.any() % bound as u64) as usize }
     }
 
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = high.saturating_sub(low).max(0) as u64;
-        low.saturating_add((self.next() % (span + 1)) as i64)
+        low.saturating_add((self.any() % (span + 1)) as i64)
     }
 
     /// True so many times in a hundred.
@@ -52,6 +52,6 @@ impl Rng {
 
     /// Another generator whose numbers have nothing to do with those to come here.
     pub fn fork(&mut self) -> Rng {
-        Rng(self.next())
+        Rng(self.any())
     }
 }

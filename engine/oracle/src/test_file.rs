@@ -93,7 +93,7 @@ impl Test {
             None => Ok(()),
             Some(difference) => {
                 let phase = format!("the batch answer against {}", file.display());
-                Err(Failure::Differs { phase, output: output.to_owned(), difference })
+                Err(Failure::Differs { phase, output: output.to_owned(), difference: Box::new(difference) })
             }
         }
     }

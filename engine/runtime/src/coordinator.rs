@@ -123,7 +123,7 @@ impl Run<'_> {
             let wake = tokio::select! {
                 biased;
                 // Where nobody is left to report, a task that has been joined may still say why.
-                report = reports.recv(), if !(silent && !self.tasks.is_empty()) => Wake::Report(report),
+                report = reports.recv(), if !silent || self.tasks.is_empty() => Wake::Report(report),
                 joined = self.tasks.join_next(), if !self.tasks.is_empty() => Wake::Task(joined),
                 asked = wait_for_stop(&mut stop, drain_asked) => Wake::Stop(asked),
                 _ = ticks.tick() => Wake::Tick,

@@ -24,6 +24,9 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::clean;
 use crate::functions::AS_OF;
 
+/// The expressions whose values have to be equal, over one side.
+type Keys = Vec<Arc<dyn PhysicalExpr>>;
+
 impl Streams<'_> {
     pub(super) fn join(&mut self, join: &logical_expr::Join) -> Result<Stream> {
         let (left, right) = (self.stream(&join.left)?, self.stream(&join.right)?);
@@ -146,12 +149,7 @@ impl Streams<'_> {
         })
     }
 
-    fn keys<'e>(
-        &self,
-        exprs: impl Iterator<Item = &'e Expr>,
-        names: &DFSchema,
-        stream: &Stream,
-    ) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+    fn keys<'e>(&self, exprs: impl Iterator<Item = &'e Expr>, names: &DFSchema, stream: &Stream) -> Result<Keys> {
         let scope = self.scope(names, stream)?;
         exprs.map(|expr| scope.physical(expr)).collect()
     }
@@ -160,9 +158,9 @@ impl Streams<'_> {
     /// it gives: `nullif` of decimals has another precision.
     fn same_types(
         &self,
-        (left, left_keys): (&Stream, Vec<Arc<dyn PhysicalExpr>>),
-        (right, right_keys): (&Stream, Vec<Arc<dyn PhysicalExpr>>),
-    ) -> Result<(Vec<Arc<dyn PhysicalExpr>>, Vec<Arc<dyn PhysicalExpr>>)> {
+        (left, left_keys): (&Stream, Keys),
+        (right, right_keys): (&Stream, Keys),
+    ) -> Result<(Keys, Keys)> {
         let failed = |error| clean(error, self.place);
         let (mut lefts, mut rights) = (Vec::new(), Vec::new());
         for (a, b) in left_keys.into_iter().zip(right_keys) {

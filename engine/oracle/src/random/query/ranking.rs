@@ -3,6 +3,9 @@
 use super::super::relation::{Column, Kind, Relation, comparable, of_kind};
 use super::Generator;
 
+/// The ways to order by a column.
+const DIRECTIONS: [&str; 4] = ["", " DESC", " ASC NULLS FIRST", " DESC NULLS LAST"];
+
 impl Generator {
     pub(super) fn window_ranking(&mut self, depth: usize) -> Relation {
         let input = self.windowed(depth - 1);
@@ -58,6 +61,6 @@ impl Generator {
     }
 
     fn direction(&mut self) -> &'static str {
-        *self.rng.pick(&["", " DESC", " ASC NULLS FIRST", " DESC NULLS LAST"])
+        DIRECTIONS[self.rng.below(DIRECTIONS.len())]
     }
 }
