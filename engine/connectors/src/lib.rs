@@ -3,7 +3,7 @@
 //! [`ConnectorSet`] answers the planner: it makes a source and a sink of what `CREATE TABLE … WITH (connector = …)`
 //! declares. A connector is a module; how rows look inside a message or a file is `formats`.
 //!
-//! Only the module [`kafka`] knows librdkafka, and only `filesystem` knows object stores. Nothing here runs tasks,
+//! Only the module [`kafka`] knows librdkafka, only `filesystem` knows object stores, and only `redis` its client. Nothing here runs tasks,
 //! takes checkpoints or knows SQL.
 
 pub mod kafka;
@@ -11,11 +11,13 @@ pub mod kafka;
 mod blackhole;
 mod columns;
 mod edge;
+mod file_lookup;
 mod filesystem;
 mod formats;
 mod grouping;
 mod impulse;
 mod nexmark;
+mod redis;
 mod set;
 mod single_file;
 mod staging;

@@ -2,10 +2,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use headwater_core::lookup::LookupFactoryRef;
 use headwater_plan::options::nearest;
-use headwater_plan::{ConnectorTable, Connectors, TableDeclaration, TableError};
+use headwater_plan::{ConnectorTable, Connectors, TableDeclaration, TableError, no_lookup};
 
-use crate::{blackhole, edge, filesystem, impulse, kafka, nexmark, single_file, stdout};
+use crate::{blackhole, edge, file_lookup, filesystem, impulse, kafka, nexmark, redis, single_file, stdout};
 
 /// What the connectors of one process share.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +61,7 @@ pub struct ConnectorSet {
 
 type Declare = fn(&ConnectorSettings, TableDeclaration) -> Result<ConnectorTable, TableError>;
 
-const CONNECTORS: [(&str, Declare); 9] = [
+const CONNECTORS: [(&str, Declare); 10] = [
     ("blackhole", blackhole::declare),
     ("edge", edge::declare),
     ("filesystem", filesystem::declare),
@@ -68,6 +69,7 @@ const CONNECTORS: [(&str, Declare); 9] = [
     ("kafka", kafka::declare),
     ("nexmark", nexmark::declare),
     ("preview", stdout::declare),
+    ("redis", redis::declare),
     ("single_file", single_file::declare),
     ("stdout", stdout::declare),
 ];
@@ -94,6 +96,16 @@ impl Connectors for ConnectorSet {
             });
         };
         declare(&self.settings, declaration)
+    }
+
+    fn lookup(&self, declaration: TableDeclaration) -> Result<LookupFactoryRef, TableError> {
+        let declare = match declaration.connector.as_str() {
+            "filesystem" => filesystem::declare,
+            "single_file" => single_file::declare,
+            "redis" => return redis::declare_lookup(declaration),
+            other => return Err(no_lookup(other)),
+        };
+        file_lookup::declare(declaration, |declaration| declare(&self.settings, declaration))
     }
 }
 
@@ -134,6 +146,7 @@ mod tests {
         for name in set.names() {
             let needed: &[_] = match name.as_str() {
                 "kafka" => &[("topic", "t"), ("no_such_option", "1"), ("type", "sink")],
+                "redis" => &[("address", "redis://localhost:1"), ("no_such_option", "1"), ("target.key_column", "k")],
                 "filesystem" | "single_file" => &[("path", "p"), ("no_such_option", "1"), ("type", "sink")],
                 _ => &[("no_such_option", "1")],
             };

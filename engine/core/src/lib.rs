@@ -1,12 +1,14 @@
 //! What everything in the engine speaks: event time, watermarks, messages, stream schemas, key ranges, and the
-//! contracts [`Operator`], [`Source`] and [`Sink`].
+//! contracts [`Operator`], [`Source`], [`Sink`], [`Lookup`] and [`AsyncFunction`].
 //!
 //! Nothing here runs anything: there is no task, no clock, no file and no network in this crate. An operator can be
 //! driven by [`script`] alone, which is how all of them are tested.
 
 pub mod changelog;
 pub mod error;
+pub mod function;
 pub mod key;
+pub mod lookup;
 pub mod message;
 pub mod operator;
 pub mod schema;
@@ -17,7 +19,9 @@ pub mod time;
 pub mod watermark;
 
 pub use error::{ConnectorError, OperatorError};
+pub use function::AsyncFunction;
 pub use key::{KeyRange, hash_columns};
+pub use lookup::{Lookup, LookupFactory};
 pub use message::{Barrier, Epoch, Message};
 pub use operator::{Operator, Output, RestoredChunk, Snapshot, StateChunk};
 pub use schema::{EVENT_TIME, NO_TIME, StreamSchema, WEIGHT};

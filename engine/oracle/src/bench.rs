@@ -10,9 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use headwater_core::StreamSchema;
+use headwater_core::lookup::LookupFactoryRef;
 use headwater_core::sink::SinkFactoryRef;
 use headwater_core::source::SourceFactoryRef;
-use headwater_plan::{ConnectorTable, Connectors, OptionValue, Options, SinkSpec, TableDeclaration, TableError};
+use headwater_plan::{
+    ColumnDeclaration, ConnectorTable, Connectors, OptionValue, Options, SinkSpec, TableDeclaration, TableError,
+};
+use headwater_sql::Functions;
 
 use crate::feed::{Feed, FeedFactory};
 use crate::ledger::{Ledger, LedgerFactory};
@@ -27,11 +31,27 @@ pub(crate) struct Replacement {
     pub(crate) options: Vec<(String, String)>,
 }
 
+impl Replacement {
+    /// The file as a table of these columns, all of which are in it.
+    fn declaration(
+        &self,
+        name: String,
+        mut columns: Vec<ColumnDeclaration>,
+        primary_key: Vec<String>,
+    ) -> TableDeclaration {
+        columns.iter_mut().for_each(|column| column.metadata = None);
+        let text = |(key, value): &(String, String)| (key.clone(), OptionValue::Text(value.clone()));
+        let options = Options::new(self.options.iter().map(text));
+        TableDeclaration { name, connector: self.connector.clone(), columns, primary_key, options }
+    }
+}
+
 /// The connectors that a query is checked with.
 #[derive(Debug)]
 pub struct Bench {
     inner: Arc<dyn Connectors>,
     replacements: BTreeMap<String, Replacement>,
+    functions: Functions,
     tables: Mutex<Tables>,
 }
 
@@ -39,12 +59,24 @@ pub struct Bench {
 struct Tables {
     sources: BTreeMap<String, (Arc<Feed>, SourceFactoryRef)>,
     ledgers: BTreeMap<String, Arc<Ledger>>,
+    /// The names of tables that are looked up: in the run as in the query, for they are where their rows are.
+    looked_up: Vec<String>,
 }
 
 impl Bench {
     /// A bench over the declarations of these connectors.
     pub fn new(inner: Arc<dyn Connectors>) -> Self {
-        Bench { inner, replacements: BTreeMap::new(), tables: Mutex::default() }
+        Bench { inner, replacements: BTreeMap::new(), functions: Functions::default(), tables: Mutex::default() }
+    }
+
+    /// The same for queries that may call these functions.
+    pub fn with_functions(mut self, functions: Functions) -> Self {
+        self.functions = functions;
+        self
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
     }
 
     pub(crate) fn with_replacements(mut self, replacements: BTreeMap<String, Replacement>) -> Self {
@@ -55,6 +87,12 @@ impl Bench {
     /// The feed of a table, and the source that the query names.
     pub(crate) fn source(&self, table: &str) -> Option<(Arc<Feed>, SourceFactoryRef)> {
         self.tables().sources.get(table).cloned()
+    }
+
+    /// Whether the query reads a table of this name, or looks it up.
+    pub(crate) fn knows(&self, table: &str) -> bool {
+        let tables = self.tables();
+        tables.sources.contains_key(table) || tables.looked_up.iter().any(|name| name == table)
     }
 
     /// Every feed.
@@ -82,7 +120,7 @@ impl Bench {
         if columns.is_empty() {
             let fields = made.columns.iter().flat_map(|schema| schema.fields().iter());
             columns = fields
-                .map(|field| headwater_plan::ColumnDeclaration {
+                .map(|field| ColumnDeclaration {
                     name: field.name().clone(),
                     data_type: field.data_type().clone(),
                     nullable: field.is_nullable(),
@@ -90,11 +128,7 @@ impl Bench {
                 })
                 .collect();
         }
-        columns.iter_mut().for_each(|column| column.metadata = None);
-        let text = |(key, value): &(String, String)| (key.clone(), OptionValue::Text(value.clone()));
-        let connector = replacement.connector.clone();
-        let options = Options::new(replacement.options.iter().map(text));
-        let file = self.inner.table(TableDeclaration { name, connector, columns, primary_key, options })?;
+        let file = self.inner.table(replacement.declaration(name, columns, primary_key))?;
         Ok(ConnectorTable { source: file.source, ..made })
     }
 }
@@ -125,6 +159,15 @@ impl Connectors for Bench {
             table.sink = Some(Arc::new(LedgerSpec { ledger, real: table.sink.take() }));
         }
         Ok(table)
+    }
+
+    fn lookup(&self, declaration: TableDeclaration) -> Result<LookupFactoryRef, TableError> {
+        self.tables().looked_up.push(declaration.name.clone());
+        let Some(replacement) = self.replacements.get(&declaration.name) else { return self.inner.lookup(declaration) };
+        let TableDeclaration { name, columns, primary_key, .. } = &declaration;
+        let file = replacement.declaration(name.clone(), columns.clone(), primary_key.clone());
+        self.inner.lookup(declaration)?;
+        self.inner.lookup(file)
     }
 }
 

@@ -67,7 +67,14 @@ pub async fn check(question: Question<'_>, settings: &CheckSettings) -> Result<A
     };
     let parallel = plan(sql, bench, 2)?.graph.unwrap_or_else(|| single.clone());
     let tables = tables(&single, bench, &mut inputs).await?;
-    let mut agreement = Agreement { answers: answers(&script.outputs, &tables).await?, ..Agreement::default() };
+    let mut rows: BTreeMap<String, RecordBatch> =
+        tables.iter().map(|(name, table)| (name.clone(), table.stream.clone())).collect();
+    for node in &single.nodes {
+        if let NodeKind::Lookup(lookup) = &node.kind {
+            rows.insert(lookup.table.clone(), input::looked_up(lookup).await?);
+        }
+    }
+    let mut agreement = Agreement { answers: answers(&script.outputs, &rows).await?, ..Agreement::default() };
     for (name, table) in &tables {
         agreement.rows_read += table.rows.num_rows();
         let late = order::late_rows(table);
@@ -89,7 +96,8 @@ pub async fn check(question: Question<'_>, settings: &CheckSettings) -> Result<A
 }
 
 fn plan(sql: &str, bench: &Bench, parallelism: usize) -> Result<Script, Failure> {
-    let mut script = headwater_sql::plan(sql, bench, &PlanSettings { parallelism }).map_err(Failure::Refused)?;
+    let mut script = headwater_sql::plan_with(sql, bench, bench.functions(), &PlanSettings { parallelism })
+        .map_err(Failure::Refused)?;
     for node in script.graph.iter_mut().flat_map(|graph| &mut graph.nodes) {
         if let NodeKind::Source(source) = &mut node.kind {
             // Nothing may depend on how long a feed has waited at its gate, whatever the table says.
@@ -121,12 +129,11 @@ async fn tables(
 /// The batch answers, those of all queries into one output together.
 async fn answers(
     outputs: &[OutputInfo],
-    tables: &BTreeMap<String, Table>,
+    rows: &BTreeMap<String, RecordBatch>,
 ) -> Result<BTreeMap<String, Vec<RecordBatch>>, Failure> {
-    let rows = tables.iter().map(|(name, table)| (name.clone(), table.stream.clone())).collect();
     let mut answers: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
     for output in outputs {
-        let answer = batch::answer(&output.query, &rows).await;
+        let answer = batch::answer(&output.query, rows).await;
         let answer = answer.map_err(|error| Failure::no_answer(&output.table, error.strip_backtrace()))?;
         answers.entry(output.table.clone()).or_default().extend(answer);
     }

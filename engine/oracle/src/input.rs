@@ -1,6 +1,6 @@
 //! The rows of a table: read from its connector to the end, and what the engine makes of them before any operator.
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
 use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -8,7 +8,7 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_expr::PhysicalExpr;
 use headwater_core::source::SourceFactoryRef;
 use headwater_core::{Positions, SourceContext, SourceEvent, StreamSchema};
-use headwater_plan::SourceNode;
+use headwater_plan::{LookupNode, SourceNode};
 use headwater_runtime::operators::SourceColumns;
 use std::sync::Arc;
 
@@ -45,6 +45,25 @@ impl Table {
         let watermarks = watermarks.unwrap_or_else(|| vec![None; rows.num_rows()]);
         Ok(Table { stream: stream.batch, times, watermarks, rows })
     }
+}
+
+/// The rows of a table that is looked up, as a batch query would join with them: without a time of their own, so that
+/// the time of a pair is that of the row that looked it up.
+///
+/// # Errors
+/// When the table cannot be read as a whole.
+pub(crate) async fn looked_up(lookup: &LookupNode) -> Result<RecordBatch, Failure> {
+    let table = &lookup.table;
+    let Some(source) = lookup.factory.rows() else {
+        let reason = format!("it cannot be read as a whole. Give its rows: --input {table}=FILE");
+        return Err(Failure::input(table, reason));
+    };
+    let rows = read(table, &source).await?;
+    let never = TimestampNanosecondArray::from(vec![i64::MIN; rows.num_rows()]);
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(never));
+    let schema = StreamSchema::append_only(&rows.schema());
+    RecordBatch::try_new(schema.full().clone(), columns).map_err(|error| Failure::input(table, error))
 }
 
 fn visible(node: &SourceNode, schema: &StreamSchema, rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {

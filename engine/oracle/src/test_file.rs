@@ -75,7 +75,7 @@ impl Test {
         let bench = Bench::new(connectors).with_replacements(replacements);
         let question = Question { sql, bench: &bench, inputs: BTreeMap::new() };
         let agreement = check(question, settings).await?;
-        if let Some(unknown) = self.inputs.keys().find(|table| bench.source(table).is_none()) {
+        if let Some(unknown) = self.inputs.keys().find(|table| !bench.knows(table)) {
             return Err(Failure::input(unknown, "the query reads no table of this name"));
         }
         for (output, answer) in &agreement.answers {

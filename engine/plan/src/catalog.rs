@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use headwater_core::StreamSchema;
+use headwater_core::lookup::LookupFactoryRef;
 use headwater_core::sink::SinkFactoryRef;
 use headwater_core::source::SourceFactoryRef;
 
@@ -19,6 +20,17 @@ pub trait Connectors: Debug + Send + Sync {
 
     /// Makes a table of what SQL declared. No I/O: everything that can be checked without it is checked here.
     fn table(&self, declaration: TableDeclaration) -> Result<ConnectorTable, TableError>;
+
+    /// Makes a table that is looked up by its primary key, which is one column. As [`Connectors::table`].
+    fn lookup(&self, declaration: TableDeclaration) -> Result<LookupFactoryRef, TableError> {
+        Err(no_lookup(&declaration.connector))
+    }
+}
+
+/// Says that a connector has no tables to be looked up.
+pub fn no_lookup(connector: &str) -> TableError {
+    let error = TableError::new(format!("a table of connector '{connector}' cannot be looked up"));
+    error.with_option("connector").with_hint("leave TEMPORARY out to read it as a stream")
 }
 
 /// `CREATE TABLE name (columns) WITH (connector = …, options)`.

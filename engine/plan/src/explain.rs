@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use datafusion::physical_expr::PhysicalExpr;
 
+use crate::awaited::{Call, LookupNode};
 use crate::graph::{Graph, NodeId, Partitioning};
 use crate::node::{Aggregate, JoinNode, JoinTime, NodeKind, Phase, UnnestKind};
 use crate::window::Window;
@@ -68,6 +69,14 @@ impl Graph {
                 format!("window functions [{functions}]{bound}, updating{}", kept(node.ttl))
             }
             NodeKind::Join(join) => describe_join(join),
+            NodeKind::Lookup(lookup) => describe_lookup(lookup),
+            NodeKind::Call(node) => {
+                let call = |call: &Call| {
+                    let arguments: Vec<_> = call.arguments.iter().map(ToString::to_string).collect();
+                    format!("{}({})", call.function.name(), arguments.join(", "))
+                };
+                format!("call [{}]", list(node.calls.iter().map(call).collect()))
+            }
             NodeKind::Unnest(node) => {
                 let columns = node.columns.iter().filter(|column| column.kind != UnnestKind::Repeated);
                 format!("unnest columns {}", list(columns.map(|column| column.input.to_string()).collect()))
@@ -130,6 +139,14 @@ fn describe_join(join: &JoinNode) -> String {
         JoinTime::AsOf => " as of the left time".to_owned(),
     };
     format!("{} join on [{on}]{nulls}{condition}{time}", join.join_type.to_string().to_lowercase())
+}
+
+fn describe_lookup(lookup: &LookupNode) -> String {
+    let outer = if lookup.outer { "left " } else { "" };
+    let filters = lookup.steps.iter().filter_map(|step| step.predicate.as_ref());
+    let filters: Vec<_> = filters.map(|predicate| format!(" with {predicate}")).collect();
+    let condition = lookup.condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
+    format!("{outer}look up {} by {}{}{condition}", lookup.table, lookup.key, filters.concat())
 }
 
 fn signed(nanos: i64) -> String {

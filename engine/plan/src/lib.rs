@@ -4,6 +4,7 @@
 //! its input; an edge says how rows find the instances of the next node. There is no SQL here and no I/O: sources and
 //! sinks are factories that open nothing until a task asks them to.
 
+pub mod awaited;
 pub mod catalog;
 pub mod explain;
 pub mod graph;
@@ -11,7 +12,8 @@ pub mod node;
 pub mod options;
 pub mod window;
 
-pub use catalog::{ColumnDeclaration, ConnectorTable, Connectors, SinkSpec, TableDeclaration, TableError};
+pub use awaited::{Call, CallNode, LookupNode};
+pub use catalog::{ColumnDeclaration, ConnectorTable, Connectors, SinkSpec, TableDeclaration, TableError, no_lookup};
 pub use graph::{Edge, Graph, GraphError, Node, NodeId, Partitioning};
 pub use node::{
     Aggregate, AssignWindowsNode, GroupAggregateNode, JoinNode, JoinTime, KeyedWindowFunctionNode, LateRowsNode,

@@ -14,6 +14,7 @@ use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use headwater_core::sink::SinkFactoryRef;
 use headwater_core::source::SourceFactoryRef;
 
+use crate::awaited::{CallNode, LookupNode};
 use crate::window::{Slicing, Window};
 
 /// What a node does.
@@ -33,6 +34,10 @@ pub enum NodeKind {
     KeyedWindowFunction(KeyedWindowFunctionNode),
     /// Joins two inputs: input 0 is the left one, input 1 the right one.
     Join(JoinNode),
+    /// Joins rows with those of a table that is looked up by its key.
+    Lookup(LookupNode),
+    /// Calls functions that wait for their answers.
+    Call(CallNode),
     /// Makes a row of each element of a list.
     Unnest(UnnestNode),
     /// Turns a changelog with event times into an append-only stream: a row comes out once the watermark has passed its
@@ -52,6 +57,13 @@ pub enum NodeKind {
     Union,
     /// Writes a table.
     Sink(SinkNode),
+}
+
+impl NodeKind {
+    /// Whether its answers come from elsewhere, so that a task has to wait for them.
+    pub fn waits(&self) -> bool {
+        matches!(self, NodeKind::Lookup(_) | NodeKind::Call(_))
+    }
 }
 
 /// A source and the virtual columns over it.

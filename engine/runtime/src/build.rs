@@ -11,6 +11,7 @@ use headwater_plan::{Aggregate, Edge, Graph, NodeId, NodeKind, Partitioning, Pha
 use headwater_state::{CheckpointStore, InstanceId, Manifest, NodeState};
 use tokio::sync::mpsc;
 
+use crate::awaited::Awaited;
 use crate::chain::Chain;
 use crate::channel::channel;
 use crate::error::JobError;
@@ -134,12 +135,16 @@ impl Builder<'_> {
 
     async fn operator_task(&self, parts: Parts<'_>, inputs: Vec<Input>) -> Result<OperatorTask, JobError> {
         let Parts { task, instance, tail, reports } = parts;
-        let (chain, boards) = self.chain(&task.chain, task, instance).await?;
+        let awaited = Awaited::open(self.graph, task.head()).await;
+        let awaited = awaited.map_err(|error| JobError::connector(self.job, error))?;
+        let operators = if awaited.is_some() { &task.chain[1..] } else { &task.chain[..] };
+        let (chain, boards) = self.chain(operators, task, instance).await?;
         let restored = self.node_state(task.head()).and_then(NodeState::watermark);
         let flush_interval = self.flush_interval;
         Ok(OperatorTask {
             instance,
             inputs,
+            awaited,
             chain,
             tail,
             boards,

@@ -17,8 +17,8 @@ pub enum JobError {
         /// Why.
         source: GraphError,
     },
-    /// A source or a sink failed.
-    #[error("job {job}: a source or sink failed")]
+    /// A source, a sink, a table that is looked up, or a function that waits failed.
+    #[error("job {job}: a source, sink, lookup or function failed")]
     Connector {
         /// The job.
         job: String,

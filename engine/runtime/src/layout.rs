@@ -76,6 +76,10 @@ fn node_parallelism(graph: &Graph, node: NodeId, parallelism: usize) -> usize {
 
 /// The node that `node` could follow in a chain.
 fn chained_onto(graph: &Graph, node: NodeId) -> Option<NodeId> {
+    // What waits does so where messages come in, at the head of its task.
+    if graph.nodes[node].kind.waits() {
+        return None;
+    }
     let mut inputs = graph.inputs(node);
     let only: &Edge = inputs.next()?;
     let single_input = inputs.next().is_none();

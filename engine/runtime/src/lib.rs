@@ -6,6 +6,7 @@
 //! here: sources and sinks come as factories with the graph.
 
 mod alignment;
+mod awaited;
 mod build;
 mod chain;
 mod channel;

@@ -8,12 +8,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
-use headwater_core::{Barrier, Epoch, EventTime, Message, Watermark, WatermarkMerge};
+use headwater_core::{Barrier, Epoch, EventTime, Message, Snapshot, Watermark, WatermarkMerge};
 use headwater_plan::NodeId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::alignment::Alignment;
+use crate::awaited::{Awaited, Passed};
 use crate::chain::Chain;
 use crate::channel::Receiver;
 use crate::report::{Report, acknowledge};
@@ -30,6 +31,8 @@ pub(crate) struct Input {
 pub(crate) struct OperatorTask {
     pub(crate) instance: usize,
     pub(crate) inputs: Vec<Input>,
+    /// What rows wait for before they go into the chain.
+    pub(crate) awaited: Option<Awaited>,
     pub(crate) chain: Chain,
     pub(crate) tail: Tail,
     pub(crate) boards: Vec<(NodeId, Arc<InstanceBoard>)>,
@@ -52,6 +55,16 @@ struct Running {
     flushed: Instant,
 }
 
+/// What wakes the task.
+enum Woken {
+    /// A message of an input.
+    Received(usize, Message),
+    /// Something that has been waited for.
+    Passed(Passed),
+    /// Every input has ended, and everything has been waited for.
+    Ended,
+}
+
 impl OperatorTask {
     /// Runs until every input has ended or a barrier says stop.
     pub(crate) async fn run(self) -> Result<(), TaskError> {
@@ -68,11 +81,12 @@ impl OperatorTask {
         loop {
             tokio::select! {
                 biased;
-                received = running.receive() => match received? {
-                    Some((input, message)) => if running.take(input, message).await? {
+                woken = running.wake() => match woken? {
+                    Woken::Received(input, message) => if running.take(input, message).await? {
                         return Ok(());
                     },
-                    None => return running.end().await,
+                    Woken::Passed(passed) => running.passed(passed).await?,
+                    Woken::Ended => return running.end().await,
                 },
                 _ = ticks.tick() => {}
             }
@@ -82,15 +96,49 @@ impl OperatorTask {
 }
 
 impl Running {
-    /// The next message of an input that is not waiting for a barrier; `None` when all have ended.
-    async fn receive(&mut self) -> Result<Option<(usize, Message)>, TaskError> {
+    /// What has been waited for, or the next message of an input that is not waiting for a barrier.
+    async fn wake(&mut self) -> Result<Woken, TaskError> {
         if self.alignment.all_ended() {
-            return Ok(None);
+            return Ok(self.next_passed().await?.map_or(Woken::Ended, Woken::Passed));
         }
-        match poll_fn(|context| self.poll_inputs(context)).await {
-            (input, Some(message)) => Ok(Some((input, message))),
-            (_, None) => Err(TaskError::Cancelled),
+        poll_fn(|context| self.poll_wake(context)).await
+    }
+
+    fn poll_wake(&mut self, context: &mut Context<'_>) -> Poll<Result<Woken, TaskError>> {
+        if let Some(awaited) = &mut self.task.awaited {
+            if let Poll::Ready(Some(passed)) = awaited.poll_next(context) {
+                return Poll::Ready(passed.map(Woken::Passed));
+            }
+            if !awaited.has_room() {
+                return Poll::Pending;
+            }
         }
+        self.poll_inputs(context).map(|(input, message)| match message {
+            Some(message) => Ok(Woken::Received(input, message)),
+            None => Err(TaskError::Cancelled),
+        })
+    }
+
+    /// Waits for what has to be waited for; `None` when that is nothing.
+    async fn next_passed(&mut self) -> Result<Option<Passed>, TaskError> {
+        match &mut self.task.awaited {
+            Some(awaited) => awaited.next().await.transpose(),
+            None => Ok(None),
+        }
+    }
+
+    async fn passed(&mut self, passed: Passed) -> Result<(), TaskError> {
+        match passed {
+            Passed::Rows(batch) => self.rows(0, batch).await,
+            Passed::Watermark(watermark) => self.watermark(watermark).await,
+        }
+    }
+
+    async fn rows(&mut self, number: usize, batch: RecordBatch) -> Result<(), TaskError> {
+        if batch.num_rows() > 0 {
+            self.task.chain.batch(number, batch, &mut self.collected)?;
+        }
+        self.task.tail.send(&mut self.collected).await
     }
 
     /// Asks the inputs in turn, beginning after the one that was served last.
@@ -114,13 +162,15 @@ impl Running {
     async fn take(&mut self, input: usize, message: Message) -> Result<bool, TaskError> {
         let barrier = match message {
             Message::Batch(batch) => {
-                self.task.chain.batch(self.task.inputs[input].number, batch, &mut self.collected)?;
-                self.task.tail.send(&mut self.collected).await?;
+                match &mut self.task.awaited {
+                    Some(awaited) => awaited.ask(batch),
+                    None => self.rows(self.task.inputs[input].number, batch).await?,
+                }
                 None
             }
             Message::Watermark(watermark) => {
                 if let Some(merged) = self.merge.update(input, watermark) {
-                    self.watermark(merged).await?;
+                    self.merged(merged).await?;
                 }
                 None
             }
@@ -131,7 +181,7 @@ impl Running {
                 let merged = self.merge.update(input, Watermark::idle_at(time));
                 let barrier = self.alignment.end(input);
                 if let Some(merged) = merged.filter(|_| !self.alignment.all_ended()) {
-                    self.watermark(merged).await?;
+                    self.merged(merged).await?;
                 }
                 barrier
             }
@@ -153,6 +203,17 @@ impl Running {
         self.task.tail.send(&mut self.collected).await
     }
 
+    /// A watermark goes on, behind the rows that are waited for.
+    async fn merged(&mut self, watermark: Watermark) -> Result<(), TaskError> {
+        match &mut self.task.awaited {
+            Some(awaited) => {
+                awaited.pass(watermark);
+                Ok(())
+            }
+            None => self.watermark(watermark).await,
+        }
+    }
+
     async fn watermark(&mut self, watermark: Watermark) -> Result<(), TaskError> {
         let leaving = self.task.chain.watermark(watermark, &mut self.collected)?;
         self.task.tail.send(&mut self.collected).await?;
@@ -161,7 +222,10 @@ impl Running {
     }
 
     async fn barrier(&mut self, barrier: Barrier) -> Result<(), TaskError> {
-        let snapshots = self.task.chain.barrier(barrier.epoch, &mut self.collected)?;
+        while let Some(passed) = self.next_passed().await? {
+            self.passed(passed).await?;
+        }
+        let snapshots = self.snapshots(barrier.epoch)?;
         self.task.tail.send(&mut self.collected).await?;
         let staged = self.task.tail.barrier(barrier).await?;
         self.task.epoch = barrier.epoch;
@@ -173,11 +237,18 @@ impl Running {
     async fn end(mut self) -> Result<(), TaskError> {
         self.watermark(Watermark::END).await?;
         let epoch = self.task.epoch + 1;
-        let snapshots = self.task.chain.barrier(epoch, &mut self.collected)?;
+        let snapshots = self.snapshots(epoch)?;
         self.task.tail.send(&mut self.collected).await?;
         let staged = self.task.tail.end(epoch).await?;
         let acks = acknowledge(self.task.instance, EventTime::MAX, snapshots, staged);
         self.report(Report::Ended { acks }).await
+    }
+
+    fn snapshots(&mut self, epoch: Epoch) -> Result<Vec<(NodeId, Snapshot)>, TaskError> {
+        let mut snapshots = self.task.chain.barrier(epoch, &mut self.collected)?;
+        // It keeps nothing, but the coordinator waits for every node.
+        snapshots.extend(self.task.awaited.as_ref().map(|awaited| (awaited.node(), Snapshot::default())));
+        Ok(snapshots)
     }
 
     async fn report(&mut self, report: Report) -> Result<(), TaskError> {

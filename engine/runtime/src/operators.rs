@@ -13,7 +13,7 @@ mod aggregation;
 mod assign_windows;
 mod chunk;
 mod equality;
-mod evaluate;
+pub(crate) mod evaluate;
 mod fold;
 mod group_aggregate;
 mod group_table;
@@ -59,11 +59,11 @@ use window_function::WindowFunctionOperator;
 /// How many rows an emitted batch has at most, and how many groups a partial aggregation holds before it lets go.
 const BATCH_ROWS: usize = 8192;
 
-/// The operator of a node that is neither a source nor a sink. Where no checkpoints are `kept`, nothing is put by for
+/// The operator of a node that is neither a source nor a sink, and waits for nothing. Where no checkpoints are `kept`, nothing is put by for
 /// them.
 ///
 /// # Errors
-/// When the node is a source or a sink, has no input, or holds expressions that do not fit together.
+/// When the node is none of an operator, has no input, or holds expressions that do not fit together.
 pub fn build(graph: &Graph, node: NodeId, kept: bool) -> Result<Box<dyn Operator>, OperatorError> {
     let found = graph.nodes.get(node).ok_or_else(|| OperatorError::plan(format!("there is no node {node}")))?;
     let schema = found.schema.clone();
@@ -96,8 +96,8 @@ pub fn build(graph: &Graph, node: NodeId, kept: bool) -> Result<Box<dyn Operator
         NodeKind::Fold => Box::new(FoldOperator::new(schema)),
         NodeKind::Order(order) => Box::new(Order::new(order, &input(0)?, schema)),
         NodeKind::Union => Box::new(UnionOperator),
-        NodeKind::Source(_) | NodeKind::Sink(_) => {
-            return Err(OperatorError::plan(format!("node {node} is a source or a sink, not an operator")));
+        NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Lookup(_) | NodeKind::Call(_) => {
+            return Err(OperatorError::plan(format!("node {node} is a source, a sink or waits: it is no operator")));
         }
     })
 }

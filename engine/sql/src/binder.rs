@@ -20,7 +20,7 @@ use crate::catalog::{Catalog, TableColumns};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::{clean, missing_column};
 use crate::diagnostic::place::Place;
-use crate::functions::FUNCTIONS;
+use crate::functions::JsonCasts;
 use crate::optimizer;
 use crate::rewrite;
 use crate::types::arrow_type;
@@ -85,7 +85,9 @@ impl<'a> Binder<'a> {
     }
 
     fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-        Analyzer::new().execute_and_check(plan, &self.context.options, |_, _| {})
+        let mut analyzer = Analyzer::new();
+        analyzer.add_function_rewrite(Arc::new(JsonCasts));
+        analyzer.execute_and_check(plan, &self.context.options, |_, _| {})
     }
 
     fn simplified(&self, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
@@ -136,7 +138,7 @@ impl ContextProvider for Context<'_> {
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        &FUNCTIONS.planners
+        &self.catalog.functions().planners
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
@@ -144,19 +146,19 @@ impl ContextProvider for Context<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        FUNCTIONS.scalar.get(name).cloned()
+        self.catalog.functions().scalar.get(name).cloned()
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
-        FUNCTIONS.higher_order.get(name).cloned()
+        self.catalog.functions().higher_order.get(name).cloned()
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        FUNCTIONS.aggregate.get(name).cloned()
+        self.catalog.functions().aggregate.get(name).cloned()
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        FUNCTIONS.window.get(name).cloned()
+        self.catalog.functions().window.get(name).cloned()
     }
 
     fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
@@ -168,19 +170,19 @@ impl ContextProvider for Context<'_> {
     }
 
     fn udf_names(&self) -> Vec<String> {
-        FUNCTIONS.scalar.keys().cloned().collect()
+        self.catalog.functions().scalar.keys().cloned().collect()
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {
-        FUNCTIONS.higher_order.keys().cloned().collect()
+        self.catalog.functions().higher_order.keys().cloned().collect()
     }
 
     fn udaf_names(&self) -> Vec<String> {
-        FUNCTIONS.aggregate.keys().cloned().collect()
+        self.catalog.functions().aggregate.keys().cloned().collect()
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        FUNCTIONS.window.keys().cloned().collect()
+        self.catalog.functions().window.keys().cloned().collect()
     }
 }
 

@@ -6,18 +6,21 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableSource};
+use headwater_core::lookup::LookupFactoryRef;
 use headwater_plan::SinkSpec;
 use headwater_plan::options::nearest;
 
 use crate::diagnostic::Diagnostic;
+use crate::functions::Functions;
 use crate::planner::Stream;
 use crate::script::{TableInfo, TableKind};
 use crate::statement::{Column, Name, OptionEntry};
 
-/// The tables of a file in the order of their creation.
-#[derive(Clone, Debug, Default)]
+/// The tables of a file in the order of their creation, and the functions that its queries may call.
+#[derive(Clone, Debug)]
 pub(crate) struct Catalog {
     tables: Vec<Table>,
+    functions: Arc<Functions>,
 }
 
 /// A table, a view or a named query.
@@ -53,8 +56,30 @@ pub(crate) enum Read {
     Stream(Stream),
     /// Nothing: it can only be written.
     Never,
+    /// The rows of keys, in a join.
+    Lookup(Arc<LookupTable>),
     /// Nothing yet: a memory table that no INSERT has filled.
     Unfilled,
+}
+
+/// A table that is looked up by its key.
+#[derive(Debug)]
+pub(crate) struct LookupTable {
+    /// Its name.
+    pub(crate) name: String,
+    /// Opens it.
+    pub(crate) factory: LookupFactoryRef,
+    /// Its columns.
+    pub(crate) columns: SchemaRef,
+    /// Which of them is the key.
+    pub(crate) key: usize,
+}
+
+impl LookupTable {
+    /// What the key is called.
+    pub(crate) fn key_name(&self) -> &str {
+        self.columns.field(self.key).name()
+    }
 }
 
 /// What can be put into a table.
@@ -74,6 +99,16 @@ pub(crate) enum Write {
 }
 
 impl Catalog {
+    /// A catalog without tables.
+    pub(crate) fn new(functions: Arc<Functions>) -> Self {
+        Catalog { tables: Vec::new(), functions }
+    }
+
+    /// The functions that queries may call.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
     /// The tables in the order of their creation.
     pub(crate) fn tables(&self) -> &[Table] {
         &self.tables
@@ -132,7 +167,7 @@ impl Catalog {
     pub(crate) fn readable(&self, name: &str) -> Result<&Table, Diagnostic> {
         let table = self.expect(name)?;
         match table.read {
-            Read::Stream(_) => Ok(table),
+            Read::Stream(_) | Read::Lookup(_) => Ok(table),
             Read::Never => Err(Diagnostic::new(format!("table '{name}' can only be written"))
                 .hint("a table that is read has a connector that reads, and no type = 'sink'")),
             Read::Unfilled => {

@@ -1,6 +1,11 @@
-//! Every function that SQL may call: DataFusion's own, and those that only mean something over a stream.
+//! Every function that SQL may call: DataFusion's own, those of whoever embeds the engine ([`own`]), and those that only
+//! mean something over a stream.
 //!
 //! `tumble`, `hop`, `cumulate`, `session` and `row_time` are never evaluated: the planner replaces them by what they stand for.
+
+mod awaited;
+mod json;
+mod own;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +20,13 @@ use datafusion::logical_expr::{
     AggregateUDF, ColumnarValue, Expr, HigherOrderUDF, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
     Signature, Volatility, WindowUDF,
 };
+use headwater_core::AsyncFunction;
 use headwater_plan::window::window_type;
+
+pub(crate) use awaited::waits;
+pub(crate) use json::JsonCasts;
+use json::JsonOperators;
+pub use own::FunctionError;
 
 /// Windows of fixed width, one after another.
 pub(crate) const TUMBLE: &str = "tumble";
@@ -36,8 +47,10 @@ pub(crate) fn is_window(name: &str) -> bool {
     matches!(name, TUMBLE | HOP | CUMULATE | SESSION)
 }
 
-/// The functions, by name and alias.
-pub(crate) struct Functions {
+/// The functions that queries may call, by name and alias. All that are built in to begin with; an embedding program adds
+/// its own.
+#[derive(Clone)]
+pub struct Functions {
     /// A row to a value.
     pub(crate) scalar: HashMap<String, Arc<ScalarUDF>>,
     /// With lambdas among the arguments.
@@ -46,6 +59,8 @@ pub(crate) struct Functions {
     pub(crate) aggregate: HashMap<String, Arc<AggregateUDF>>,
     /// `… OVER (…)`
     pub(crate) window: HashMap<String, Arc<WindowUDF>>,
+    /// What waits for its answer; each is among the scalar ones as well.
+    pub(crate) awaited: HashMap<String, Arc<dyn AsyncFunction>>,
     /// How operators and literals become functions.
     pub(crate) planners: Vec<Arc<dyn ExprPlanner>>,
 }
@@ -56,15 +71,22 @@ impl fmt::Debug for Functions {
     }
 }
 
-/// All functions; made once.
-pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::all);
+/// The functions that are built in; made once.
+pub(crate) static BUILT_IN: LazyLock<Functions> = LazyLock::new(Functions::all);
+
+impl Default for Functions {
+    fn default() -> Self {
+        BUILT_IN.clone()
+    }
+}
 
 impl Functions {
     fn all() -> Self {
         let mut scalar = HashMap::new();
         let own = [TUMBLE, HOP, CUMULATE, SESSION, ROW_TIME, AS_OF];
         let own = own.map(|name| Arc::new(ScalarUDF::from(StreamFunction::new(name))));
-        for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own) {
+        for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own).chain(json::functions())
+        {
             for alias in function.aliases() {
                 scalar.insert(alias.clone(), function.clone());
             }
@@ -91,8 +113,9 @@ impl Functions {
             }
             window.insert(function.name().to_owned(), function);
         }
-        let planners = SessionStateDefaults::default_expr_planners();
-        Functions { scalar, higher_order, aggregate, window, planners }
+        let mut planners = SessionStateDefaults::default_expr_planners();
+        planners.push(Arc::new(JsonOperators));
+        Functions { scalar, higher_order, aggregate, window, awaited: HashMap::new(), planners }
     }
 
     /// The names of all functions, for hints.

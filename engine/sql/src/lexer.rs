@@ -1,23 +1,29 @@
 //! Text to tokens, and the cut between statements. What a statement says is the [`parser`](crate::parser)'s business.
 
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::diagnostic::{Diagnostic, Position, Span};
+use crate::dialect::EngineDialect;
 
-/// The dialect of tokens and expressions: the one DataFusion itself uses.
-pub(crate) static DIALECT: GenericDialect = GenericDialect {};
+/// The dialect of tokens and expressions.
+pub(crate) static DIALECT: EngineDialect = EngineDialect;
 
 /// Statements longer than this are refused. It bounds the depth of every tree that is made of one.
 const MAX_TOKENS: usize = 20_000;
 
 /// Cuts a file into the tokens of its statements, leaving out empty ones.
 pub(crate) fn statements(text: &str) -> Result<Vec<Vec<TokenWithSpan>>, Diagnostic> {
-    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
+    let mut tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
         let start = Position { line: error.location.line as usize, column: error.location.column as usize };
         let end = Position { column: start.column + 1, ..start };
         Diagnostic::new(lower_first(&error.message)).at(Span { start, end })
     })?;
+    for token in &mut tokens {
+        // A query file has no placeholders: a question mark asks whether JSON has a key.
+        if matches!(&token.token, Token::Placeholder(sign) if sign == "?") {
+            token.token = Token::Question;
+        }
+    }
     let mut statements = Vec::new();
     for statement in tokens.split(|token| token.token == Token::SemiColon) {
         let words = statement.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).count();

@@ -8,6 +8,7 @@
 mod binder;
 mod catalog;
 mod diagnostic;
+mod dialect;
 mod functions;
 mod lexer;
 mod optimizer;
@@ -19,8 +20,11 @@ mod statement;
 mod types;
 
 pub use diagnostic::{Diagnostic, Position, Span};
+pub use functions::{FunctionError, Functions};
 pub use script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, TableInfo, TableKind};
 pub use types::sql_name;
+
+use std::sync::Arc;
 
 use headwater_plan::Connectors;
 
@@ -40,10 +44,24 @@ const STACK_BYTES: usize = 256 << 20;
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn plan(text: &str, connectors: &dyn Connectors, settings: &PlanSettings) -> Result<Script, Diagnostic> {
+    plan_with(text, connectors, &Functions::default(), settings)
+}
+
+/// Plans a query file that may call these functions.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_with(
+    text: &str,
+    connectors: &dyn Connectors,
+    functions: &Functions,
+    settings: &PlanSettings,
+) -> Result<Script, Diagnostic> {
+    let functions = Arc::new(functions.clone());
     std::thread::scope(|scope| {
         let planner = std::thread::Builder::new().name("sql-planner".to_owned()).stack_size(STACK_BYTES);
         let planning = planner
-            .spawn_scoped(scope, || planner::plan(text, connectors, settings))
+            .spawn_scoped(scope, || planner::plan(text, connectors, functions, settings))
             .map_err(|error| Diagnostic::new(format!("no thread to plan on: {error}")))?;
         planning.join().unwrap_or_else(|_| {
             let message = "the planner broke on this file";

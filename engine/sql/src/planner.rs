@@ -1,6 +1,7 @@
 //! Statements to a script: each one changes the catalog, adds to the graph, or is answered.
 
 mod aggregate;
+mod awaited;
 mod corrected;
 mod event_time;
 mod expression;
@@ -10,6 +11,8 @@ mod insert;
 mod interval;
 mod join;
 mod late;
+mod lookup;
+mod lookup_table;
 mod option;
 mod order;
 mod rank_bound;
@@ -39,6 +42,7 @@ use crate::catalog::{Catalog, Declaration, Table, Write};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::clean;
 use crate::diagnostic::place::Place;
+use crate::functions::Functions;
 use crate::parser;
 use crate::script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, TableKind};
 use crate::statement::{CreateView, Insert, Name, OptionEntry, Statement, StatementKind};
@@ -51,11 +55,16 @@ use sink::PendingSink;
 type Result<T, E = Diagnostic> = std::result::Result<T, E>;
 
 /// Plans a file.
-pub(crate) fn plan(text: &str, connectors: &dyn Connectors, settings: &PlanSettings) -> Result<Script> {
+pub(crate) fn plan(
+    text: &str,
+    connectors: &dyn Connectors,
+    functions: Arc<Functions>,
+    settings: &PlanSettings,
+) -> Result<Script> {
     let statements = parser::parse(text)?;
     let mut planner = Planner {
         connectors,
-        catalog: Catalog::default(),
+        catalog: Catalog::new(functions),
         builder: GraphBuilder::new(settings.parallelism.max(1)),
         sinks: Vec::new(),
         outputs: Vec::new(),

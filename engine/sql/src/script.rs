@@ -50,6 +50,8 @@ pub enum TableKind {
     View,
     /// A named query whose result is kept.
     MaterializedView,
+    /// Looked up by its key.
+    Lookup,
     /// Written by one INSERT and read by others of the same file.
     Memory,
 }

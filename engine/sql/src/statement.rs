@@ -59,6 +59,8 @@ pub(crate) struct Name {
 pub(crate) struct CreateTable {
     /// The table.
     pub(crate) name: Name,
+    /// `TEMPORARY`: with a connector, a table that is looked up.
+    pub(crate) temporary: bool,
     /// Its columns in the order written.
     pub(crate) columns: Vec<Column>,
     /// `WATERMARK FOR …`

@@ -13,7 +13,7 @@ use headwater_core::OperatorError;
 pub(super) const NANOSECONDS: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
 
 /// The expression's value for every row.
-pub(super) fn column(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef, OperatorError> {
+pub(crate) fn column(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef, OperatorError> {
     expression
         .evaluate(batch)
         .and_then(|value| value.into_array(batch.num_rows()))
@@ -21,7 +21,7 @@ pub(super) fn column(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) ->
 }
 
 /// The values of several expressions.
-pub(super) fn columns(
+pub(crate) fn columns(
     expressions: &[Arc<dyn PhysicalExpr>],
     batch: &RecordBatch,
 ) -> Result<Vec<ArrayRef>, OperatorError> {
@@ -29,7 +29,7 @@ pub(super) fn columns(
 }
 
 /// For which rows the expression is true; null is not true.
-pub(super) fn mask(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray, OperatorError> {
+pub(crate) fn mask(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray, OperatorError> {
     let value = column(expression, batch)?;
     let mask = value
         .as_boolean_opt()

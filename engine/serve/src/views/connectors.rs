@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use headwater_core::StreamSchema;
+use headwater_core::lookup::LookupFactoryRef;
 use headwater_core::sink::SinkFactoryRef;
 use headwater_plan::{ConnectorTable, Connectors, SinkSpec, TableDeclaration, TableError};
 
@@ -42,6 +43,10 @@ impl Connectors for ViewConnectors {
             source: None,
             sink: Some(Arc::new(spec)),
         })
+    }
+
+    fn lookup(&self, declaration: TableDeclaration) -> Result<LookupFactoryRef, TableError> {
+        self.inner.lookup(declaration)
     }
 }
 

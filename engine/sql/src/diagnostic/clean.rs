@@ -45,7 +45,10 @@ fn clean_inner(error: &DataFusionError, place: Place<'_>, span: Option<Span>) ->
             None => Diagnostic::new("the query cannot be planned").at(span),
         },
         DataFusionError::External(inner) => match inner.downcast_ref::<Diagnostic>() {
-            Some(own) => own.clone().at(span).at(quoted(&own.message).and_then(|name| place.word(name))),
+            Some(own) => {
+                let named = quoted(&own.message).and_then(|name| place.word(name));
+                own.clone().at(span).at(named).at(place.text_of(&own.message))
+            }
             None => Diagnostic::new(lower_first(&inner.to_string())).at(span),
         },
         DataFusionError::SchemaError(error, _) => schema_error(error, place, span),

@@ -56,6 +56,12 @@ impl<'a> Place<'a> {
         Span::of(self.tokens.iter().find(is_text)?.span)
     }
 
+    /// The first text in single quotes that a message speaks of, quotes and all.
+    pub(crate) fn text_of(&self, message: &str) -> Option<Span> {
+        let is_of = |token: &&TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(text) if message.contains(&format!("'{text}'")));
+        Span::of(self.tokens.iter().find(is_of)?.span)
+    }
+
     /// The first place of a sign that is no word: an operator.
     pub(crate) fn sign(&self, sign: &str) -> Option<Span> {
         let is_sign = |token: &&TokenWithSpan| {

@@ -7,7 +7,7 @@ use headwater_plan::options::nearest;
 use super::Span;
 use super::place::Place;
 use crate::diagnostic::Diagnostic;
-use crate::functions::FUNCTIONS;
+use crate::functions::BUILT_IN;
 use crate::lexer::lower_first;
 
 /// What a text of DataFusion's says.
@@ -48,7 +48,9 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 fn unknown_function(text: &str, place: Place<'_>, span: Option<Span>) -> Option<Diagnostic> {
     let name = text.strip_prefix("Invalid function '")?.split('\'').next()?;
-    let near = nearest(name, FUNCTIONS.names()).map(|near| format!("did you mean {near}()?"));
+    // DataFusion knows of functions that were added, and suggests something whether or not it is near.
+    let suggested = text.split("Did you mean '").nth(1).and_then(|rest| rest.split('\'').next());
+    let near = nearest(name, BUILT_IN.names().chain(suggested)).map(|near| format!("did you mean {near}()?"));
     let at = span.or_else(|| place.word(name));
     Some(Diagnostic::new(format!("there is no function {name}()")).at(at).hint_opt(near))
 }
@@ -79,7 +81,7 @@ fn wrong_arguments(text: &str, place: Place<'_>, span: Option<Span>) -> Option<D
     }
     let is_call = |text: &&str| {
         let name = text.split('(').next().unwrap_or(text);
-        FUNCTIONS.names().any(|other| other == name)
+        BUILT_IN.names().any(|other| other == name)
     };
     let call = quoted(text).find(|text| is_call(text) && text.contains('(')).or_else(|| quoted(text).find(is_call))?;
     let name = call.split('(').next().unwrap_or(call);

@@ -27,7 +27,7 @@ impl StatementParser<'_> {
             return Ok(StatementKind::CreateView(self.view(false)?));
         }
         if self.word("TABLE") {
-            return Ok(StatementKind::CreateTable(self.table()?));
+            return Ok(StatementKind::CreateTable(self.table(temporary)?));
         }
         let what = if temporary { "TABLE or VIEW" } else { "TABLE, VIEW or MATERIALIZED VIEW" };
         Err(self.expected(what, &token.token, Span::of(token.span)))
@@ -44,7 +44,7 @@ impl StatementParser<'_> {
         Ok(CreateView { name, materialized, options, query: self.query()? })
     }
 
-    fn table(&mut self) -> Result<CreateTable> {
+    fn table(&mut self, temporary: bool) -> Result<CreateTable> {
         let name = self.name("a table")?;
         let mut elements = Elements::default();
         if self.parser.consume_token(&Token::LParen) {
@@ -58,7 +58,7 @@ impl StatementParser<'_> {
             return Err(error.at(at).hint("create the table first, then INSERT INTO it the query"));
         }
         let Elements { columns, watermark, primary_key } = elements;
-        Ok(CreateTable { name, columns, watermark, primary_key, options, query })
+        Ok(CreateTable { name, temporary, columns, watermark, primary_key, options, query })
     }
 
     fn elements(&mut self) -> Result<Elements> {

@@ -14,7 +14,7 @@ use super::stream::{Stream, with_event_time};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::clean;
 use crate::diagnostic::place::Place;
-use crate::functions::{ROW_TIME, is_window};
+use crate::functions::{ROW_TIME, is_window, waits};
 
 /// The columns that expressions of one node are over.
 pub(super) struct Scope<'a> {
@@ -68,6 +68,10 @@ impl<'a> Scope<'a> {
                 let error = error.at(self.place.nested_select());
                 Some(error.hint("compare with a value, or with a column of the same table"))
             }
+            Expr::ScalarFunction(call) if waits(call) => {
+                let name = call.name();
+                Some(misplaced(name).at(self.place.word(name)))
+            }
             Expr::ScalarFunction(call) => self.wrong_call(call.name()),
             Expr::Placeholder(placeholder) => {
                 Some(Diagnostic::new(format!("the placeholder {} stands for nothing here", placeholder.id)))
@@ -102,7 +106,23 @@ impl<'a> Scope<'a> {
 /// Functions whose result is the time of day.
 const WALL_CLOCK: [&str; 5] = ["now", "current_date", "current_time", "current_timestamp", "today"];
 
+/// An error about a function that waits where nobody can wait for it.
+fn misplaced(name: &str) -> Diagnostic {
+    let error = Diagnostic::new(format!("'{name}' waits for its answer, so it is called in SELECT or WHERE"));
+    error.hint("call it in a query below, and use its column here")
+}
+
 /// The physical form of an expression without stream functions.
 pub(super) fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+    let mut calls = Vec::new();
+    expr.apply(|part| {
+        if let Expr::ScalarFunction(call) = part {
+            calls.extend(waits(call).then(|| call.name().to_owned()));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if let Some(name) = calls.first() {
+        return Err(DataFusionError::External(Box::new(misplaced(name))));
+    }
     create_physical_expr(expr, columns, &ExecutionProps::new(), &PhysicalPlanningContext::default())
 }

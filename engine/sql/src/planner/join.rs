@@ -29,6 +29,9 @@ type Keys = Vec<Arc<dyn PhysicalExpr>>;
 
 impl Streams<'_> {
     pub(super) fn join(&mut self, join: &logical_expr::Join) -> Result<Stream> {
+        if let Some(table) = self.looked_up(&join.right) {
+            return self.lookup_join(join, &table);
+        }
         let (left, right) = (self.stream(&join.left)?, self.stream(&join.right)?);
         self.null_aware(join)?;
         let (as_of, condition) = self.as_of(join, &left)?;

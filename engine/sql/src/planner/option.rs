@@ -69,6 +69,8 @@ pub(super) enum Direction {
     Source,
     /// `type = 'sink'`
     Sink,
+    /// `type = 'lookup'`
+    Lookup,
 }
 
 /// The values of options.
@@ -116,7 +118,7 @@ pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, O
             }
         },
     };
-    let directions = [("source", Direction::Source), ("sink", Direction::Sink)];
+    let directions = [("source", Direction::Source), ("sink", Direction::Sink), ("lookup", Direction::Lookup)];
     let own = OwnOptions {
         connector: text("connector")?,
         direction: own.choice("type", &directions)?,

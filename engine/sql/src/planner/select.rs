@@ -10,6 +10,7 @@ use datafusion::physical_expr::expressions::Column;
 use headwater_core::StreamSchema;
 use headwater_plan::{MapNode, NodeKind, Partitioning};
 
+use super::awaited::{Answered, any_waits};
 use super::expression::Scope;
 use super::stream::{Role, Stream, Windowed, same_columns};
 use super::{GraphBuilder, Result};
@@ -69,6 +70,7 @@ impl<'a> Streams<'a> {
         let name = scan.source.downcast_ref::<TableColumns>().map_or(scan.table_name.table(), |table| &table.name);
         let stream = match &self.catalog.readable(name)?.read {
             Read::Stream(stream) => stream.clone(),
+            Read::Lookup(table) => return Err(self.only_looked_up(table)),
             Read::Never | Read::Unfilled => return Err(Diagnostic::new(format!("table '{name}' cannot be read"))),
         };
         Ok(match &scan.projection {
@@ -81,16 +83,23 @@ impl<'a> Streams<'a> {
 
     fn filter(&mut self, filter: &Filter) -> Result<Stream> {
         let input = self.stream(&filter.input)?;
-        let predicate = self.scope(filter.input.schema(), &input)?.physical(&filter.predicate)?;
-        let node = MapNode { predicate: Some(predicate), columns: identity(&input.schema) };
         let (schema, roles) = (input.schema.clone(), input.roles.clone());
-        Ok(self.builder.map(&input, node, schema, roles))
+        let answered = self.answered(std::slice::from_ref(&filter.predicate), filter.input.schema(), input)?;
+        let scope = self.scope(&answered.names, &answered.stream)?;
+        let predicate = answered.exprs.first().map(|predicate| scope.physical(predicate)).transpose()?;
+        // What was answered is behind the columns, and of no more use.
+        let node = MapNode { predicate, columns: identity(&schema) };
+        Ok(self.builder.map(&answered.stream, node, schema, roles))
     }
 
     /// A projection, together with the filter below it.
     fn projection(&mut self, projection: &Projection) -> Result<Stream> {
+        // Nobody is asked about rows that are not wanted.
+        let waits = projection.expr.iter().any(any_waits);
         let (below, filter) = match projection.input.as_ref() {
-            LogicalPlan::Filter(filter) => (&filter.input, Some(&filter.predicate)),
+            LogicalPlan::Filter(filter) if !waits && !any_waits(&filter.predicate) => {
+                (&filter.input, Some(&filter.predicate))
+            }
             _ => (&projection.input, None),
         };
         let input = self.stream(below)?;
@@ -105,9 +114,10 @@ impl<'a> Streams<'a> {
         filter: Option<&Expr>,
         input: Stream,
     ) -> Result<Stream> {
-        let scope = self.scope(below.schema(), &input)?;
+        let Answered { exprs, names, stream: input } = self.answered(&projection.expr, below.schema(), input)?;
+        let scope = self.scope(&names, &input)?;
         let predicate = filter.map(|predicate| scope.physical(predicate)).transpose()?;
-        let columns = projection.expr.iter().map(|expr| scope.physical(expr)).collect::<Result<Vec<_>>>()?;
+        let columns = exprs.iter().map(|expr| scope.physical(expr)).collect::<Result<Vec<_>>>()?;
         let roles = projection.expr.iter().map(|expr| input.role(expr, below.schema())).collect();
         let schema = input.schema_of(projection.schema.as_arrow());
         if predicate.is_none() && is_identity(&columns) && same_columns(schema.full(), input.schema.full()) {

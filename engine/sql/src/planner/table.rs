@@ -48,6 +48,8 @@ impl Planner<'_> {
         let shown = shown.map(|(key, value)| (key.clone(), option::plain_text(value))).collect();
         let table = if create.options.is_empty() {
             memory_table(create, &fields, declaration)?
+        } else if create.temporary {
+            self.lookup_table(create, &fields, values, shown, declaration)?
         } else {
             self.connector_table(create, fields, values, shown, declaration, place)?
         };
@@ -65,6 +67,12 @@ impl Planner<'_> {
     ) -> Result<Table> {
         let (own, options) = option::split(values).map_err(|error| table_error(error, &declaration))?;
         let connector = self.connector(create, &own)?;
+        if own.direction == Some(Direction::Lookup) {
+            let option = create.options.iter().find(|option| option.key.text == "type");
+            let error = Diagnostic::new("a table that is looked up is declared as one");
+            let error = error.at(option.and_then(|option| option.value_span));
+            return Err(error.hint(format!("write CREATE TEMPORARY TABLE {}", create.name.text)));
+        }
         let made = self.connectors.table(TableDeclaration {
             name: create.name.text.clone(),
             connector: connector.clone(),
@@ -108,7 +116,7 @@ impl Planner<'_> {
         Ok(Table { info, declaration, read, write, query: None })
     }
 
-    fn connector(&self, create: &CreateTable, own: &OwnOptions) -> Result<String> {
+    pub(super) fn connector(&self, create: &CreateTable, own: &OwnOptions) -> Result<String> {
         let names = self.connectors.names();
         let known = || format!("connectors: {}", names.join(", "));
         let Some(connector) = &own.connector else {

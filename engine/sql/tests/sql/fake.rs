@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
+use headwater_core::lookup::{LookupCache, LookupFactoryRef};
 use headwater_core::sink::{Committer, Sink, SinkContext, SinkFactory, SinkFactoryRef};
+use headwater_core::source::SourceFactoryRef;
 use headwater_core::source::{Source, SourceContext, SourceFactory};
-use headwater_core::{ConnectorError, StreamSchema};
-use headwater_plan::{ConnectorTable, Connectors, SinkSpec, TableDeclaration, TableError};
+use headwater_core::{ConnectorError, Lookup, LookupFactory, StreamSchema};
+use headwater_plan::{ConnectorTable, Connectors, SinkSpec, TableDeclaration, TableError, no_lookup};
 
 /// `log` (read and written, with columns), `clock` (read, with columns of its own), `camera` (the same, with
-/// dictionaries), `print` (written), and the two that the planner asks for by itself.
+/// dictionaries), `directory` (looked up), `print` (written), and the two that the planner asks for by itself.
 #[derive(Debug)]
 pub(crate) struct Fake;
 
 impl Connectors for Fake {
     fn names(&self) -> Vec<String> {
-        ["camera", "clock", "log", "print"].map(str::to_owned).to_vec()
+        ["camera", "clock", "directory", "log", "print"].map(str::to_owned).to_vec()
     }
 
     fn table(&self, declaration: TableDeclaration) -> Result<ConnectorTable, TableError> {
@@ -44,6 +46,21 @@ impl Connectors for Fake {
             other => Err(TableError::new(format!("unknown connector '{other}'"))),
         }
     }
+
+    fn lookup(&self, declaration: TableDeclaration) -> Result<LookupFactoryRef, TableError> {
+        if declaration.connector != "directory" {
+            return Err(no_lookup(&declaration.connector));
+        }
+        declaration.options.finish()?;
+        Ok(Arc::new(FakeLookup { schema: declared(&declaration) }))
+    }
+}
+
+fn declared(declaration: &TableDeclaration) -> SchemaRef {
+    let field = |column: &headwater_plan::ColumnDeclaration| {
+        Field::new(&column.name, column.data_type.clone(), column.nullable)
+    };
+    Arc::new(Schema::new(declaration.columns.iter().map(field).collect::<Vec<_>>()))
 }
 
 fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
@@ -65,11 +82,7 @@ fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
     if declaration.columns.is_empty() {
         return Ok(written());
     }
-    let field = |column: &headwater_plan::ColumnDeclaration| {
-        Field::new(&column.name, column.data_type.clone(), column.nullable)
-    };
-    let schema = Arc::new(Schema::new(declaration.columns.iter().map(field).collect::<Vec<_>>()));
-    let mut table = read(schema, None, true);
+    let mut table = read(declared(declaration), None, true);
     table.sink = Some(Arc::new(FakeSink));
     Ok(table)
 }
@@ -155,5 +168,33 @@ impl SinkFactory for FakeSinkFactory {
 
     async fn committer(&self, _job: &str, _node: usize) -> Result<Option<Arc<dyn Committer>>, ConnectorError> {
         Ok(None)
+    }
+}
+
+#[derive(Debug)]
+struct FakeLookup {
+    schema: SchemaRef,
+}
+
+#[async_trait]
+impl LookupFactory for FakeLookup {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn key(&self) -> usize {
+        0
+    }
+
+    fn cache(&self) -> Option<LookupCache> {
+        None
+    }
+
+    fn rows(&self) -> Option<SourceFactoryRef> {
+        None
+    }
+
+    async fn open(&self) -> Result<Box<dyn Lookup>, ConnectorError> {
+        Err(ConnectorError::fatal("directory", "fake", "open it", "it only knows what it looks like"))
     }
 }

@@ -1,0 +1,1 @@
+CREATE TABLE people (id TEXT PRIMARY KEY) WITH (connector = 'directory', type = 'lookup');

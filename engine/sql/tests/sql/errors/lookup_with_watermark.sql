@@ -1,0 +1,2 @@
+CREATE TEMPORARY TABLE people (id TEXT PRIMARY KEY, at TIMESTAMP, WATERMARK FOR at)
+WITH (connector = 'directory');

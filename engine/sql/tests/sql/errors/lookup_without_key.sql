@@ -1,0 +1,1 @@
+CREATE TEMPORARY TABLE people (id TEXT, name TEXT) WITH (connector = 'directory');
