@@ -75,6 +75,25 @@ fn plan(text: &str, path: &Path) -> Script {
     }
 }
 
+/// The examples of the documentation: each stands alone, or reads the tables that one of them declares for the others.
+#[test]
+fn documented_queries_can_be_planned() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/sql.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
+    assert!(blocks.len() >= 14, "{} examples", blocks.len());
+    let tables = blocks.iter().find(|block| block.contains("CREATE TABLE rates")).unwrap();
+    for block in &blocks {
+        let alone =
+            block.contains("CREATE TABLE edge_frames") || block.contains("CREATE TABLE readings") || block == tables;
+        let file = if alone { (*block).to_owned() } else { format!("{tables}{block}") };
+        let script = plan(&file, &path);
+        let says = block.contains("SELECT");
+        assert_eq!(script.graph.is_some() || !script.answers.is_empty(), says, "it runs nothing:\n{block}");
+    }
+}
+
 /// Every bundled query file can be planned as it stands.
 #[test]
 fn bundled_queries_can_be_planned() {

@@ -181,6 +181,18 @@ pub(crate) struct ExplainArgs {
     /// Instances that share the work
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) parallelism: usize,
+    /// How the dataflow is shown
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub(crate) format: GraphFormat,
+}
+
+/// How a dataflow is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// An indented text
+    Text,
+    /// A flowchart that Markdown viewers draw
+    Mermaid,
 }
 
 /// What to ask, and whom.

@@ -11,7 +11,7 @@ use headwater_serve::ViewRegistry;
 use headwater_serve::views::ViewConnectors;
 use headwater_sql::{AnswerContent, PlanSettings, Script};
 
-use crate::args::{CheckArgs, ExplainArgs};
+use crate::args::{CheckArgs, ExplainArgs, GraphFormat};
 
 /// Stands for brokers that are only known when the query runs.
 const ANY_BROKERS: &str = "localhost:9092";
@@ -94,7 +94,10 @@ pub(crate) fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
         Ok(script) => {
             print_answers(&script);
             match script.graph {
-                Some(graph) => print!("{}", graph.explain()),
+                Some(graph) => match args.format {
+                    GraphFormat::Text => print!("{}", graph.explain()),
+                    GraphFormat::Mermaid => print!("{}", graph.mermaid()),
+                },
                 None => println!("{} runs nothing: it has no INSERT, SELECT or MATERIALIZED VIEW", args.file.display()),
             }
             Ok(ExitCode::SUCCESS)

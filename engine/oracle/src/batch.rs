@@ -10,6 +10,7 @@
 
 mod aggregate;
 mod functions;
+mod version;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use datafusion::functions::core::expr_fn::greatest;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::logical_plan::{Join, Projection, SubqueryAlias};
 use datafusion::logical_expr::{
-    self, Distinct, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, TableScan, Union,
+    self, Distinct, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, TableScan, Union, Unnest,
 };
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_core::EVENT_TIME;
@@ -44,7 +45,9 @@ const ROW_TIME: &str = "row_time";
 /// When it has a part that has no batch form, or DataFusion cannot run it.
 pub(crate) async fn answer(query: &LogicalPlan, tables: &Tables) -> Result<Vec<RecordBatch>> {
     let plan = Rewriter { tables }.plan(query, false)?;
-    let config = SessionConfig::new().with_target_partitions(1);
+    let mut config = SessionConfig::new().with_target_partitions(1);
+    // The rule takes the event time behind a table's name and the one without for the same column.
+    config.options_mut().optimizer.enable_leaf_expression_pushdown = false;
     SessionContext::new_with_config(config).execute_logical_plan(plan).await?.collect().await
 }
 
@@ -76,7 +79,9 @@ impl Rewriter<'_> {
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, timed),
             LogicalPlan::Window(window) => self.window(window, timed),
             LogicalPlan::Union(union) => self.union(union, timed),
+            LogicalPlan::Join(join) if version::is_temporal(join) => self.temporal_join(join, timed),
             LogicalPlan::Join(join) => self.join(join, timed),
+            LogicalPlan::Unnest(unnest) => self.unnest(plan, unnest, timed),
             LogicalPlan::Distinct(Distinct::All(input)) if timed => {
                 let input = self.plan(input, true)?;
                 let columns = columns(schema);
@@ -135,6 +140,19 @@ impl Rewriter<'_> {
         Ok(LogicalPlan::Union(Union { inputs, schema }))
     }
 
+    /// Rows of lists. Those of a list of windows have the times of their windows' results.
+    fn unnest(&self, plan: &LogicalPlan, unnest: &Unnest, timed: bool) -> Result<LogicalPlan> {
+        let input = self.plan(&unnest.input, timed)?;
+        let list = windows::list_column(&unnest.input);
+        let unnested = plan.with_new_exprs(plan.expressions(), vec![input])?;
+        let window = list.and_then(|list| unnest.dependency_indices.iter().position(|column| *column == list));
+        let time = match window {
+            Some(window) => aggregate::window_time(column_at(plan.schema(), window)),
+            None => event_time(),
+        };
+        select(unnested, plan.schema(), timed.then_some(time))
+    }
+
     fn join(&self, join: &Join, timed: bool) -> Result<LogicalPlan> {
         let side = |plan: &LogicalPlan, name: &str| -> Result<LogicalPlan> {
             let input = self.plan(plan, timed)?;
@@ -167,6 +185,7 @@ impl Rewriter<'_> {
         let rewritten = expr.clone().transform_up(|part| {
             Ok(match part {
                 Expr::ScalarFunction(call) if call.name() == ROW_TIME => Transformed::yes(event_time()),
+                Expr::ScalarFunction(call) if windows::is_list(&call) => Transformed::yes(windows::list(&call)?),
                 Expr::ScalarSubquery(subquery) => Transformed::yes(Expr::ScalarSubquery(self.subquery(&subquery)?)),
                 Expr::Exists(exists) => {
                     let subquery = self.subquery(&exists.subquery)?;

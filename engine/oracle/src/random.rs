@@ -99,7 +99,11 @@ impl RandomCase {
         let query = Generator::new(rng, features).query();
         let mut sql = String::new();
         let mut rows = BTreeMap::new();
-        for table in rows::TABLES.iter().filter(|table| query.contains(&format!("FROM {table} "))) {
+        let names = |table: &str| {
+            let reads = ["FROM", "TABLE", "JOIN"].map(|word| format!("{word} {table}"));
+            reads.iter().any(|read| query.contains(&format!("{read} ")) || query.contains(&format!("{read},")))
+        };
+        for table in rows::TABLES.iter().filter(|table| names(table)) {
             sql += &rows::declaration(table);
             let made = rows::rows(&mut tables).map_err(|error| Failure::input(table, error))?;
             rows.insert((*table).to_owned(), made);

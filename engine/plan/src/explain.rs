@@ -7,7 +7,7 @@ use std::time::Duration;
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::awaited::{Call, LookupNode};
-use crate::graph::{Graph, NodeId, Partitioning};
+use crate::graph::{Graph, NodeId};
 use crate::node::{Aggregate, JoinNode, JoinTime, NodeKind, Phase, UnnestKind};
 use crate::window::Window;
 
@@ -25,15 +25,12 @@ impl Graph {
     fn explain_node(&self, id: NodeId, depth: usize, text: &mut String) {
         let _ = writeln!(text, "{:indent$}{}", "", self.describe(id), indent = depth * 2);
         for edge in self.inputs(id) {
-            if let Partitioning::Hash(columns) = &edge.partitioning {
-                let schema = self.nodes[edge.from].schema.full();
-                let names: Vec<_> = columns.iter().map(|index| schema.field(*index).name().as_str()).collect();
-                let by =
-                    if names.is_empty() { "one instance".to_owned() } else { format!("hash({})", names.join(", ")) };
-                let _ = writeln!(text, "{:indent$}exchange by {by}", "", indent = (depth + 1) * 2);
-                self.explain_node(edge.from, depth + 2, text);
-            } else {
-                self.explain_node(edge.from, depth + 1, text);
+            match self.exchange(edge.from, &edge.partitioning) {
+                by if by.is_empty() => self.explain_node(edge.from, depth + 1, text),
+                by => {
+                    let _ = writeln!(text, "{:indent$}exchange by {by}", "", indent = (depth + 1) * 2);
+                    self.explain_node(edge.from, depth + 2, text);
+                }
             }
         }
     }
@@ -95,7 +92,10 @@ impl Graph {
                 format!("late rows of {windows}")
             }
             NodeKind::Settle => "settle changes".to_owned(),
-            NodeKind::Fold => "fold changes".to_owned(),
+            NodeKind::Fold { every } => {
+                let every = every.map(|every| format!(", every {}", humane(every))).unwrap_or_default();
+                format!("fold changes{every}")
+            }
             NodeKind::Order(order) => {
                 let by = list(order.by.iter().map(ToString::to_string).collect());
                 let fetch = order.fetch.map(|fetch| format!(", first {fetch}")).unwrap_or_default();
@@ -133,7 +133,12 @@ fn describe_join(join: &JoinNode) -> String {
     let nulls = if join.null_equal { ", nulls equal" } else { "" };
     let condition = join.condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
     let time = match join.time {
-        JoinTime::Updating(ttl) => kept(ttl),
+        JoinTime::Updating(ttl) => match join.lasting {
+            [false, false] => kept(ttl),
+            [true, false] => format!("{}, the left for good", kept(ttl)),
+            [false, true] => format!("{}, the right for good", kept(ttl)),
+            [true, true] => String::new(),
+        },
         JoinTime::Interval { least: 0, most: 0 } => " within one window".to_owned(),
         JoinTime::Interval { least, most } => format!(" within {} to {}", signed(least), signed(most)),
         JoinTime::AsOf => " as of the left time".to_owned(),

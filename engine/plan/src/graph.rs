@@ -1,5 +1,7 @@
 //! Nodes and edges, and the checks that make a graph one that can run.
 
+use std::time::Duration;
+
 use headwater_core::StreamSchema;
 
 use crate::node::NodeKind;
@@ -96,6 +98,15 @@ impl Graph {
             NodeKind::Source(source) => source.factory.bounded(),
             _ => true,
         })
+    }
+
+    /// The shortest time after which a query wants to see changes, where one says so.
+    pub fn flush_interval(&self) -> Option<Duration> {
+        let said = self.nodes.iter().filter_map(|node| match node.kind {
+            NodeKind::Fold { every } => every,
+            _ => None,
+        });
+        said.min()
     }
 
     /// Checks that the graph can run.

@@ -8,6 +8,7 @@ pub mod awaited;
 pub mod catalog;
 pub mod explain;
 pub mod graph;
+pub mod mermaid;
 pub mod node;
 pub mod options;
 pub mod window;

@@ -50,7 +50,10 @@ pub enum NodeKind {
     /// Lets only rows through that come too late.
     LateRows(LateRowsNode),
     /// Folds the changes between two flushes.
-    Fold,
+    Fold {
+        /// How long at least, where it is longer than the job's own interval; the job's is no longer than this.
+        every: Option<Duration>,
+    },
     /// Keeps all rows to the end of a bounded input, and emits them in order.
     Order(OrderNode),
     /// Rows of several inputs with the same columns; all are input 0.
@@ -215,6 +218,9 @@ pub struct JoinNode {
     pub condition: Option<Arc<dyn PhysicalExpr>>,
     /// How long rows wait for their match.
     pub time: JoinTime,
+    /// Whether the rows of the left and of the right side are never forgotten: where a side is one row at most, as the
+    /// result of an aggregate over everything, it holds for as long as it is not changed.
+    pub lasting: [bool; 2],
 }
 
 /// How long the rows of a join are kept.

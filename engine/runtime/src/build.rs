@@ -162,7 +162,7 @@ impl Builder<'_> {
         task: &TaskLayout,
         instance: usize,
     ) -> Result<(Chain, Vec<(NodeId, Arc<InstanceBoard>)>), JobError> {
-        let mut operators: Vec<(NodeId, Box<dyn Operator>)> = Vec::new();
+        let mut operators: Vec<(NodeId, Box<dyn Operator>, u32)> = Vec::new();
         let mut boards = Vec::new();
         for node in nodes.iter().filter(|node| !matches!(self.graph.nodes[**node].kind, NodeKind::Sink(_))) {
             let mut operator = operators::build(self.graph, *node, self.store.is_some())
@@ -174,9 +174,16 @@ impl Builder<'_> {
                 operator.restore(chunks, range).map_err(|error| JobError::operator(self.job, error))?;
             }
             boards.push((*node, self.board.instance(*node, instance)));
-            operators.push((*node, operator));
+            operators.push((*node, operator, self.flushes_between(*node)));
         }
         Ok((Chain::new(operators), boards))
+    }
+
+    /// How many of the job's flushes a node waits for until one is its own.
+    fn flushes_between(&self, node: NodeId) -> u32 {
+        let NodeKind::Fold { every: Some(every) } = self.graph.nodes[node].kind else { return 1 };
+        let flushes = every.as_nanos().div_ceil(self.flush_interval.as_nanos().max(1));
+        u32::try_from(flushes).unwrap_or(u32::MAX).max(1)
     }
 
     async fn tail(&self, task: &TaskLayout, instance: usize, edges: Vec<OutEdge>) -> Result<Tail, JobError> {

@@ -12,6 +12,10 @@ pub(crate) struct Chain {
 struct Link {
     node: NodeId,
     operator: Box<dyn Operator>,
+    /// Each how-many-th flush is this operator's.
+    flush_each: u32,
+    /// Flushes since.
+    flushes: u32,
 }
 
 /// What an operator emits goes straight into the rest of the chain.
@@ -39,8 +43,9 @@ impl Output for Rest<'_> {
 }
 
 impl Chain {
-    pub(crate) fn new(operators: Vec<(NodeId, Box<dyn Operator>)>) -> Self {
-        let link = |(node, operator)| Link { node, operator };
+    /// Each operator with how many flushes of the task there are to one of its own.
+    pub(crate) fn new(operators: Vec<(NodeId, Box<dyn Operator>, u32)>) -> Self {
+        let link = |(node, operator, flush_each)| Link { node, operator, flush_each, flushes: 0 };
         Chain { links: operators.into_iter().map(link).collect() }
     }
 
@@ -75,11 +80,15 @@ impl Chain {
         Ok(watermark)
     }
 
-    /// Lets every operator emit what it has folded.
+    /// Lets every operator whose turn it is emit what it has folded.
     pub(crate) fn flush(&mut self, collected: &mut Vec<RecordBatch>) -> Result<(), OperatorError> {
         let mut links = self.links.as_mut_slice();
         while let Some((link, rest)) = links.split_first_mut() {
-            link.operator.on_flush(&mut Rest { links: &mut *rest, collected })?;
+            link.flushes += 1;
+            if link.flushes >= link.flush_each {
+                link.flushes = 0;
+                link.operator.on_flush(&mut Rest { links: &mut *rest, collected })?;
+            }
             links = rest;
         }
         Ok(())

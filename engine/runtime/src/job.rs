@@ -166,6 +166,13 @@ impl Supervisor {
         }
     }
 
+    /// How long changes are folded: what the settings say, or less where a query wants to see them earlier.
+    fn flush_interval(&self) -> Duration {
+        let interval = self.settings.flush_interval;
+        let interval = self.graph.flush_interval().map_or(interval, |said| said.min(interval));
+        interval.max(Duration::from_millis(1))
+    }
+
     async fn run_once(&self) -> Result<JobEnd, JobError> {
         let manifest = match &self.checkpoints {
             Some(store) => store.latest(&self.name).await.map_err(|error| JobError::store(&self.name, error))?,
@@ -175,7 +182,7 @@ impl Supervisor {
             job: &self.name,
             graph: &self.graph,
             parallelism: self.settings.parallelism,
-            flush_interval: self.settings.flush_interval.max(Duration::from_millis(1)),
+            flush_interval: self.flush_interval(),
             store: self.checkpoints.as_ref(),
             manifest: manifest.as_ref(),
             board: &self.board,

@@ -93,7 +93,7 @@ pub fn build(graph: &Graph, node: NodeId, kept: bool) -> Result<Box<dyn Operator
         NodeKind::AssignWindows(assign) => Box::new(AssignWindows::new(assign, schema)),
         NodeKind::Hold(keys) => Box::new(Hold::new(&schema, keys.clone())),
         NodeKind::LateRows(late) => Box::new(LateRows::new(late)),
-        NodeKind::Fold => Box::new(FoldOperator::new(schema)),
+        NodeKind::Fold { .. } => Box::new(FoldOperator::new(schema)),
         NodeKind::Order(order) => Box::new(Order::new(order, &input(0)?, schema)),
         NodeKind::Union => Box::new(UnionOperator),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Lookup(_) | NodeKind::Call(_) => {

@@ -41,6 +41,7 @@ impl<'a> Binder<'a> {
     /// Binds a query.
     pub(crate) fn query(&self, query: &Query) -> Result<LogicalPlan, Diagnostic> {
         let mut query = query.clone();
+        rewrite::expand_tables(&mut query, self.context.catalog, self.place)?;
         rewrite::name_columns(&mut query);
         self.bind(query.clone()).or_else(|first| {
             // `window.start` beside `tumble(…) AS window` is no SQL, but there is only one thing that it can mean.

@@ -39,8 +39,17 @@ pub(crate) const SESSION: &str = "session";
 /// A row's event time.
 pub(crate) const ROW_TIME: &str = "row_time";
 
-/// Marks the condition of a join whose right side is versions, with the time at which they are looked at.
+/// The list of windows that a row falls in: `windows_of(hop(…))`.
+pub(crate) const WINDOWS_OF: &str = "windows_of";
+
+/// Marks the condition of a join whose right side is versions, with the time at which they are looked at and
+/// a column of theirs.
 pub(crate) const AS_OF: &str = "as_of";
+
+/// Whether the planner replaces the function, so that a plan with it is the same each time.
+pub(crate) fn is_replaced(name: &str) -> bool {
+    is_window(name) || matches!(name, ROW_TIME | WINDOWS_OF | AS_OF)
+}
 
 /// Whether the function makes a window.
 pub(crate) fn is_window(name: &str) -> bool {
@@ -83,7 +92,7 @@ impl Default for Functions {
 impl Functions {
     fn all() -> Self {
         let mut scalar = HashMap::new();
-        let own = [TUMBLE, HOP, CUMULATE, SESSION, ROW_TIME, AS_OF];
+        let own = [TUMBLE, HOP, CUMULATE, SESSION, ROW_TIME, WINDOWS_OF, AS_OF];
         let own = own.map(|name| Arc::new(ScalarUDF::from(StreamFunction::new(name))));
         for function in SessionStateDefaults::default_scalar_functions().into_iter().chain(own).chain(json::functions())
         {
@@ -121,7 +130,8 @@ impl Functions {
     /// The names of all functions, for hints.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let names = self.scalar.keys().chain(self.higher_order.keys()).chain(self.aggregate.keys());
-        names.chain(self.window.keys()).map(String::as_str)
+        let names = names.chain(self.window.keys()).map(String::as_str);
+        names.filter(|name| ![WINDOWS_OF, AS_OF].contains(name))
     }
 }
 
@@ -173,6 +183,7 @@ impl ScalarUDFImpl for StreamFunction {
         Ok(match self.name {
             ROW_TIME => DataType::Timestamp(TimeUnit::Nanosecond, None),
             AS_OF => DataType::Boolean,
+            WINDOWS_OF => DataType::new_list(window_type(), false),
             _ => window_type(),
         })
     }

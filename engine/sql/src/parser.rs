@@ -1,11 +1,14 @@
 //! Tokens to statements. Heads of statements are read here; types, expressions and queries by sqlparser.
 
 mod create;
+mod emit;
+mod explain;
 mod option;
+mod respell;
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SetExpr, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, SetExpr, Visit, Visitor};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -13,7 +16,7 @@ use headwater_plan::options::nearest;
 
 use crate::diagnostic::{Diagnostic, Position, Span};
 use crate::lexer::{self, DIALECT, lower_first};
-use crate::statement::{Insert, Name, Statement, StatementKind};
+use crate::statement::{ContinuousQuery, Emit, Insert, Name, Statement, StatementKind};
 
 /// How deep expressions and queries may be nested.
 const RECURSION_LIMIT: usize = 60;
@@ -22,7 +25,10 @@ const RECURSION_LIMIT: usize = 60;
 pub(crate) fn parse(text: &str) -> Result<Vec<Statement>, Diagnostic> {
     let mut statements = Vec::new();
     for (number, tokens) in lexer::statements(text)?.into_iter().enumerate() {
-        let kind = StatementParser::new(&tokens).statement()?;
+        let (head, emit) = emit::cut(&tokens)?;
+        let emit = StatementParser::emit(emit)?;
+        let head = respell::respelled(head)?;
+        let kind = StatementParser { emit, ..StatementParser::new(&head) }.statement()?;
         statements.push(Statement { number, tokens, kind });
     }
     Ok(statements)
@@ -33,6 +39,8 @@ struct StatementParser<'a> {
     parser: Parser<'a>,
     /// Where the statement ends, for what is missing there.
     end: Option<Span>,
+    /// The EMIT behind it, until its query is read.
+    emit: Option<Emit>,
 }
 
 /// How deep the tree of an expression may be. Operators in a row are nested too, and planning takes the square of it.
@@ -66,7 +74,7 @@ impl StatementParser<'_> {
             let end = Position { column: span.end.column + 1, ..span.end };
             Span { start: span.end, end }
         });
-        StatementParser { parser, end }
+        StatementParser { parser, end, emit: None }
     }
 
     fn statement(mut self) -> Result<StatementKind> {
@@ -77,7 +85,10 @@ impl StatementParser<'_> {
             let known = matches!(&rest.token, Token::Word(word) if word.keyword != Keyword::NoKeyword);
             return Err(if known { error.hint("is a ';' missing before it?") } else { error });
         }
-        Ok(kind)
+        match self.emit {
+            Some(emit) => Err(Diagnostic::new("EMIT is for a query: nothing else has results").at(emit.span)),
+            None => Ok(kind),
+        }
     }
 
     fn kind(&mut self) -> Result<StatementKind> {
@@ -110,15 +121,6 @@ impl StatementParser<'_> {
         }
     }
 
-    fn explain(&mut self) -> Result<StatementKind> {
-        let head = self.parser.next_token();
-        let inner = self.kind()?;
-        match inner {
-            StatementKind::Select(_) | StatementKind::Insert(_) => Ok(StatementKind::Explain(Box::new(inner))),
-            _ => Err(Diagnostic::new("EXPLAIN is for a query or an INSERT").at(Span::of(head.span))),
-        }
-    }
-
     fn insert(&mut self) -> Result<Insert> {
         self.parser.next_token();
         self.expect_word("INTO")?;
@@ -136,14 +138,14 @@ impl StatementParser<'_> {
         Ok(Insert { table, columns, query: self.query()? })
     }
 
-    fn query(&mut self) -> Result<Box<Query>> {
+    fn query(&mut self) -> Result<ContinuousQuery> {
         let at = Span::of(self.parser.peek_token().span);
         let query = self.sql(|parser| parser.parse_query())?;
         match query.body.as_ref() {
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
                 Err(Diagnostic::new("a query is expected here: SELECT …").at(at))
             }
-            _ => Ok(query),
+            _ => Ok(ContinuousQuery { sql: query, emit: self.emit.take() }),
         }
     }
 

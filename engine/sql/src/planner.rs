@@ -3,6 +3,7 @@
 mod aggregate;
 mod awaited;
 mod corrected;
+mod emit;
 mod event_time;
 mod expression;
 mod graph;
@@ -13,6 +14,7 @@ mod join;
 mod late;
 mod lookup;
 mod lookup_table;
+mod not_in;
 mod option;
 mod order;
 mod rank_bound;
@@ -23,14 +25,15 @@ mod stream;
 mod table;
 mod unnest;
 mod values;
+mod version;
 mod window;
 mod window_function;
+mod window_table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::sqlparser::ast::Query;
 use headwater_plan::options::nearest;
 use headwater_plan::{Connectors, OptionValue, Options, SinkSpec, TableDeclaration};
 
@@ -45,11 +48,12 @@ use crate::diagnostic::place::Place;
 use crate::functions::Functions;
 use crate::parser;
 use crate::script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, TableKind};
-use crate::statement::{CreateView, Insert, Name, OptionEntry, Statement, StatementKind};
+use crate::statement::{
+    ContinuousQuery, CreateView, ExplainFormat, Insert, Name, OptionEntry, Statement, StatementKind,
+};
 use crate::types::sql_name;
 use graph::GraphBuilder;
 use late::LateSink;
-use select::Streams;
 use sink::PendingSink;
 
 type Result<T, E = Diagnostic> = std::result::Result<T, E>;
@@ -111,8 +115,8 @@ impl Planner<'_> {
             StatementKind::Insert(insert) => self.insert(insert, statement),
             StatementKind::Select(query) => self.select(query, statement),
             StatementKind::Set(_) => Ok(()),
-            StatementKind::Explain(inner) => {
-                let plan = self.explain(inner, statement)?;
+            StatementKind::Explain(inner, format) => {
+                let plan = self.explain(inner, *format, statement)?;
                 self.answer(statement, AnswerContent::Plan(plan));
                 Ok(())
             }
@@ -170,13 +174,8 @@ impl Planner<'_> {
     }
 
     /// Binds a query.
-    fn bind(&self, query: &Query, place: Place<'_>) -> Result<LogicalPlan> {
-        Binder::new(&self.catalog, place).query(query)
-    }
-
-    /// The stream of a bound query.
-    fn stream(&mut self, plan: &LogicalPlan, place: Place<'_>) -> Result<Stream> {
-        Streams { builder: &mut self.builder, catalog: &self.catalog, place, early: false }.stream(plan)
+    fn bind(&self, query: &ContinuousQuery, place: Place<'_>) -> Result<LogicalPlan> {
+        Binder::new(&self.catalog, place).query(&query.sql)
     }
 
     /// Adds a named query to the catalog; gives back its stream, and what it is without streams.
@@ -184,11 +183,11 @@ impl Planner<'_> {
         &mut self,
         name: &Name,
         kind: TableKind,
-        query: &Query,
+        query: &ContinuousQuery,
         place: Place<'_>,
     ) -> Result<(Stream, Arc<LogicalPlan>)> {
         let plan = self.bind(query, place)?;
-        let stream = self.stream(&plan, place)?;
+        let stream = self.stream(&plan, query.emit.as_ref(), place)?;
         let query = self.batch_query(&plan, place)?;
         self.catalog.add(Table::view(name, kind, stream.clone(), query.clone()))?;
         Ok((stream, query))
@@ -220,9 +219,9 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn select(&mut self, query: &Query, statement: &Statement) -> Result<()> {
+    fn select(&mut self, query: &ContinuousQuery, statement: &Statement) -> Result<()> {
         let plan = self.bind(query, statement.place())?;
-        let stream = self.stream(&plan, statement.place())?;
+        let stream = self.stream(&plan, query.emit.as_ref(), statement.place())?;
         let name = format!("select_{}", self.selects);
         self.selects += 1;
         let declaration = Declaration::default();
@@ -250,7 +249,7 @@ impl Planner<'_> {
     }
 
     /// The dataflow of one statement alone.
-    fn explain(&self, inner: &StatementKind, statement: &Statement) -> Result<String> {
+    fn explain(&self, inner: &StatementKind, format: ExplainFormat, statement: &Statement) -> Result<String> {
         let mut scratch = self.clone();
         scratch.sinks.clear();
         let memory = |insert: &Insert| {
@@ -261,7 +260,10 @@ impl Planner<'_> {
             other => scratch.statement(other, statement)?,
         }
         scratch.add_sinks()?;
-        Ok(scratch.builder.graph.explain())
+        Ok(match format {
+            ExplainFormat::Text => scratch.builder.graph.explain(),
+            ExplainFormat::Mermaid => scratch.builder.graph.mermaid(),
+        })
     }
 
     fn add_sinks(&mut self) -> Result<()> {

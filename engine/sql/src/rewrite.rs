@@ -1,4 +1,9 @@
-//! Small rewrites of a query before it is bound, so that windows are as easy to write as they are to say.
+//! Small rewrites of a query before it is bound: window tables and temporal joins become what they stand for, and windows
+//! are as easy to write as they are to say.
+
+mod grouped;
+mod version;
+mod window_table;
 
 use std::ops::ControlFlow;
 
@@ -7,7 +12,25 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions_mut,
 };
 
+use crate::catalog::Catalog;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::place::Place;
 use crate::functions::is_window;
+
+/// The argument by which a respelt table names the time of its version.
+pub(crate) use crate::functions::AS_OF;
+
+/// The argument by which a respelt window table names the columns that each have sessions of their own.
+pub(crate) const PARTITION_BY: &str = "partition_by";
+
+/// Replaces what only this dialect has by what it stands for.
+///
+/// # Errors
+/// When it is not written as it has to be.
+pub(crate) fn expand_tables(query: &mut Query, catalog: &Catalog, place: Place<'_>) -> Result<(), Diagnostic> {
+    version::mark(query, catalog, place)?;
+    window_table::expand(query, catalog, place)
+}
 
 /// Gives the columns of a result the names that one would expect: `tumble(…)` without an alias is `window`, `w.start` is
 /// `start`, and any other expression is called what was written.

@@ -34,11 +34,11 @@ pub(crate) enum StatementKind {
     /// `INSERT INTO t [(a, b)] SELECT …`
     Insert(Insert),
     /// `SELECT …`
-    Select(Box<Query>),
+    Select(ContinuousQuery),
     /// `SET name = value`
     Set(OptionEntry),
     /// `EXPLAIN` of a query or an INSERT.
-    Explain(Box<StatementKind>),
+    Explain(Box<StatementKind>, ExplainFormat),
     /// `SHOW TABLES`
     ShowTables,
     /// `DESCRIBE t`
@@ -52,6 +52,46 @@ pub(crate) struct Name {
     pub(crate) text: String,
     /// Where it stands.
     pub(crate) span: Option<Span>,
+}
+
+/// A query, and when it gives its results.
+#[derive(Clone, Debug)]
+pub(crate) struct ContinuousQuery {
+    /// The query.
+    pub(crate) sql: Box<Query>,
+    /// `EMIT …`, where it is said.
+    pub(crate) emit: Option<Emit>,
+}
+
+/// `EMIT …` at the end of a query.
+#[derive(Clone, Debug)]
+pub(crate) struct Emit {
+    /// What it says.
+    pub(crate) kind: EmitKind,
+    /// Where it stands.
+    pub(crate) span: Option<Span>,
+}
+
+/// When results are given.
+#[derive(Clone, Debug)]
+pub(crate) enum EmitKind {
+    /// `EMIT ON WINDOW CLOSE`: once, when they are final.
+    OnWindowClose,
+    /// `EMIT CHANGES [EVERY interval '…']`: early, and taken back when they change.
+    Changes {
+        /// How long changes are folded.
+        every: Option<Box<Expr>>,
+    },
+}
+
+/// How a dataflow is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ExplainFormat {
+    /// As an indented text.
+    #[default]
+    Text,
+    /// As a diagram.
+    Mermaid,
 }
 
 /// `CREATE TABLE`.
@@ -70,7 +110,7 @@ pub(crate) struct CreateTable {
     /// `WITH (…)`
     pub(crate) options: Vec<OptionEntry>,
     /// `AS SELECT …`
-    pub(crate) query: Option<Box<Query>>,
+    pub(crate) query: Option<ContinuousQuery>,
 }
 
 /// `CREATE VIEW`.
@@ -83,7 +123,7 @@ pub(crate) struct CreateView {
     /// `WITH (…)`
     pub(crate) options: Vec<OptionEntry>,
     /// The query.
-    pub(crate) query: Box<Query>,
+    pub(crate) query: ContinuousQuery,
 }
 
 /// `INSERT INTO`.
@@ -94,7 +134,7 @@ pub(crate) struct Insert {
     /// The columns that the query gives, where they are named.
     pub(crate) columns: Vec<Name>,
     /// The query.
-    pub(crate) query: Box<Query>,
+    pub(crate) query: ContinuousQuery,
 }
 
 /// A column of a table.

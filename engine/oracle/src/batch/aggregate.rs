@@ -44,7 +44,7 @@ impl Rewriter<'_> {
 }
 
 /// The last instant of a window.
-fn window_time(window: Expr) -> Expr {
+pub(super) fn window_time(window: Expr) -> Expr {
     let end = cast(get_field(window, "end"), DataType::Int64);
     cast(end - lit(1_i64), TIMESTAMP)
 }

@@ -26,10 +26,10 @@ fn window_fields() -> Fields {
 enum Shape {
     /// One after another, shifted.
     Tumble { width: i64, offset: i64 },
-    /// One beginning every `slide`.
-    Hop { slide: i64, width: i64 },
-    /// Growing by `step` from the same start until they are as wide as `width`.
-    Cumulate { step: i64, width: i64 },
+    /// One beginning every `slide`, shifted.
+    Hop { slide: i64, width: i64, offset: i64 },
+    /// Growing by `step` from the same start until they are as wide as `width`, shifted.
+    Cumulate { step: i64, width: i64, offset: i64 },
 }
 
 impl Shape {
@@ -40,17 +40,17 @@ impl Shape {
                 let start = floor(at - offset, width) + offset;
                 vec![(start, start + width)]
             }
-            Shape::Hop { slide, width } => {
+            Shape::Hop { slide, width, offset } => {
                 let mut windows = Vec::new();
-                let mut start = floor(at, slide);
+                let mut start = floor(at - offset, slide) + offset;
                 while at < start + width {
                     windows.push((start, start + width));
                     start -= slide;
                 }
                 windows
             }
-            Shape::Cumulate { step, width } => {
-                let start = floor(at, width);
+            Shape::Cumulate { step, width, offset } => {
+                let start = floor(at - offset, width) + offset;
                 let first = start + floor(at - start, step) + step;
                 (0..)
                     .map(|i| first + i * step)
@@ -80,14 +80,24 @@ impl Windows {
         let lengths = lengths(call)?;
         let shape = match (call.name(), lengths.as_slice()) {
             ("session", _) => return Ok(None),
-            ("tumble", [width]) => Shape::Tumble { width: *width, offset: 0 },
-            ("tumble", [width, offset]) => Shape::Tumble { width: *width, offset: *offset },
-            ("hop", [slide, width]) => Shape::Hop { slide: *slide, width: *width },
-            ("cumulate", [step, width]) => Shape::Cumulate { step: *step, width: *width },
+            ("tumble", [width, offset @ ..]) if offset.len() <= 1 => {
+                Shape::Tumble { width: *width, offset: shift(offset) }
+            }
+            ("hop", [slide, width, offset @ ..]) if offset.len() <= 1 => {
+                Shape::Hop { slide: *slide, width: *width, offset: shift(offset) }
+            }
+            ("cumulate", [step, width, offset @ ..]) if offset.len() <= 1 => {
+                Shape::Cumulate { step: *step, width: *width, offset: shift(offset) }
+            }
             (name, lengths) => return plan_err!("{name}() does not take {} lengths", lengths.len()),
         };
         Ok(Some(Windows { shape, signature: Signature::exact(vec![TIMESTAMP], Volatility::Immutable) }))
     }
+}
+
+/// By how much windows are shifted: the length that may be left out.
+fn shift(offset: &[i64]) -> i64 {
+    offset.first().copied().unwrap_or(0)
 }
 
 /// The lengths that a window function is called with, in nanoseconds; the time column before them is left out.
@@ -191,9 +201,10 @@ mod tests {
     fn an_instant_is_in_the_windows_that_begin_before_it_and_end_after_it() {
         assert_eq!(Shape::Tumble { width: 10, offset: 3 }.windows(2), [(-7, 3)]);
         assert_eq!(Shape::Tumble { width: 10, offset: 0 }.windows(10), [(10, 20)]);
-        assert_eq!(Shape::Hop { slide: 5, width: 12 }.windows(11), [(10, 22), (5, 17), (0, 12)]);
-        assert_eq!(Shape::Hop { slide: 5, width: 2 }.windows(13), []);
-        assert_eq!(Shape::Cumulate { step: 4, width: 12 }.windows(17), [(12, 20), (12, 24)]);
-        assert_eq!(Shape::Cumulate { step: 4, width: 12 }.windows(-1), [(-12, 0)]);
+        assert_eq!(Shape::Hop { slide: 5, width: 12, offset: 0 }.windows(11), [(10, 22), (5, 17), (0, 12)]);
+        assert_eq!(Shape::Hop { slide: 5, width: 2, offset: 0 }.windows(13), []);
+        assert_eq!(Shape::Hop { slide: 5, width: 5, offset: 2 }.windows(11), [(7, 12)]);
+        assert_eq!(Shape::Cumulate { step: 4, width: 12, offset: 0 }.windows(17), [(12, 20), (12, 24)]);
+        assert_eq!(Shape::Cumulate { step: 4, width: 12, offset: 0 }.windows(-1), [(-12, 0)]);
     }
 }

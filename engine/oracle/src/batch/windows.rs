@@ -26,6 +26,30 @@ pub(super) fn is_window(name: &str) -> bool {
     matches!(name, "tumble" | "hop" | "cumulate" | "session")
 }
 
+/// Whether a call makes the list of a row's windows.
+pub(super) fn is_list(call: &ScalarFunction) -> bool {
+    call.name() == "windows_of"
+}
+
+/// The list of a row's windows.
+pub(super) fn list(call: &ScalarFunction) -> Result<Expr> {
+    let windows = match call.args.as_slice() {
+        [Expr::ScalarFunction(window)] => Windows::of(window)?,
+        _ => None,
+    };
+    match windows {
+        Some(windows) => Ok(ScalarUDF::from(windows).call(vec![event_time()])),
+        None => not_impl_err!("a list of other windows than fixed ones"),
+    }
+}
+
+/// The column of a plan that is the list of a row's windows.
+pub(super) fn list_column(plan: &LogicalPlan) -> Option<usize> {
+    let LogicalPlan::Projection(projection) = plan else { return None };
+    let is_list = |expr: &Expr| matches!(expr.clone().unalias(), Expr::ScalarFunction(call) if is_list(&call));
+    projection.expr.iter().position(is_list)
+}
+
 /// Whether an expression is the window that [`below`] put there.
 pub(super) fn is_window_column(expr: &Expr) -> bool {
     match expr {
@@ -41,6 +65,11 @@ pub(super) fn below(input: LogicalPlan, expressions: &[Expr]) -> Result<(Logical
     let mut calls: Vec<ScalarFunction> = Vec::new();
     for expr in expressions {
         expr.apply(|part| {
+            if let Expr::ScalarFunction(call) = part
+                && is_list(call)
+            {
+                return Ok(TreeNodeRecursion::Jump);
+            }
             if let Expr::ScalarFunction(call) = part
                 && is_window(call.name())
                 && !calls.contains(call)
@@ -123,7 +152,7 @@ fn running(function: Arc<AggregateUDF>, of: Expr) -> Expr {
 }
 
 /// The plan with the result of a window function under its alias.
-fn over(plan: LogicalPlan, function: Expr) -> Result<LogicalPlan> {
+pub(super) fn over(plan: LogicalPlan, function: Expr) -> Result<LogicalPlan> {
     let width = plan.schema().fields().len();
     let Expr::Alias(alias) = function else { return plan_err!("a window function without a name") };
     let plan = LogicalPlan::Window(Window::try_new(vec![*alias.expr], Arc::new(plan))?);

@@ -32,15 +32,21 @@ pub enum Feature {
     KeyRanking,
     /// `SELECT DISTINCT` and `UNION`.
     Distinct,
-    /// `INTERSECT` and `EXCEPT`.
+    /// `INTERSECT` and `EXCEPT`, also with `ALL`.
     SetOperations,
+    /// `FROM TUMBLE(TABLE …)` and its like.
+    WindowTables,
+    /// `JOIN … FOR SYSTEM_TIME AS OF …`.
+    TemporalJoins,
+    /// `EMIT CHANGES` and `EMIT ON WINDOW CLOSE`.
+    Emit,
 }
 
 use Feature::*;
 
 impl Feature {
     /// Every feature.
-    pub const ALL: [Feature; 14] = [
+    pub const ALL: [Feature; 17] = [
         Windows,
         Sessions,
         Cumulate,
@@ -55,6 +61,9 @@ impl Feature {
         KeyRanking,
         Distinct,
         SetOperations,
+        WindowTables,
+        TemporalJoins,
+        Emit,
     ];
 
     fn name(self) -> &'static str {
@@ -73,6 +82,9 @@ impl Feature {
             KeyRanking => "key-ranking",
             Distinct => "distinct",
             SetOperations => "set-operations",
+            WindowTables => "window-tables",
+            TemporalJoins => "temporal-joins",
+            Emit => "emit",
         }
     }
 }

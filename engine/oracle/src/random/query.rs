@@ -9,6 +9,7 @@ use crate::rng::Rng;
 
 mod combine;
 mod ranking;
+mod table_function;
 
 /// Makes queries up.
 pub(super) struct Generator {
@@ -21,7 +22,7 @@ pub(super) struct Generator {
 type Shape = fn(&mut Generator, usize) -> Relation;
 
 /// What a relation can be, with the feature that it needs and how often it is chosen.
-static SHAPES: [(Option<Feature>, usize, Shape); 12] = [
+static SHAPES: [(Option<Feature>, usize, Shape); 14] = [
     (None, 1, Generator::derived),
     (Some(Feature::Windows), 4, Generator::windowed),
     (Some(Feature::Windows), 1, Generator::window_again),
@@ -34,6 +35,8 @@ static SHAPES: [(Option<Feature>, usize, Shape); 12] = [
     (Some(Feature::IntervalJoins), 2, Generator::interval_join),
     (Some(Feature::KeyRanking), 2, Generator::key_ranking),
     (Some(Feature::SetOperations), 1, Generator::set_operation),
+    (Some(Feature::WindowTables), 3, Generator::window_table),
+    (Some(Feature::TemporalJoins), 2, Generator::temporal_join),
 ];
 
 impl Generator {
@@ -41,10 +44,27 @@ impl Generator {
         Generator { rng, features: features.to_vec(), names: 0 }
     }
 
-    /// The statement of a case: a select, whose windows are shown as they are or by their bounds.
+    /// The statement of a case: a select, whose windows are shown as they are or by their bounds, and when it gives its
+    /// results.
     pub(super) fn query(&mut self) -> String {
         let depth = 1 + self.rng.below(3);
         let relation = self.relation(depth);
+        let emit = self.emit(relation.updating);
+        format!("{}{emit}", self.shown(relation))
+    }
+
+    fn emit(&mut self, updating: bool) -> &'static str {
+        if !self.has(Feature::Emit) || self.rng.chance(60) {
+            return "";
+        }
+        match self.rng.below(3) {
+            0 if !updating => " EMIT ON WINDOW CLOSE",
+            1 => " EMIT CHANGES EVERY interval '2 milliseconds'",
+            _ => " EMIT CHANGES",
+        }
+    }
+
+    fn shown(&mut self, relation: Relation) -> String {
         let windows = of_kind(&relation.columns, Kind::Window);
         if windows.is_empty() || self.rng.chance(50) {
             return relation.sql;
@@ -133,7 +153,7 @@ impl Generator {
             } else if self.rng.chance(25) {
                 continue;
             }
-            let simple = column.kind == Kind::Window || self.rng.chance(60);
+            let simple = is_window || column.kind == Kind::Window || self.rng.chance(60);
             let expr = if simple { column.name.clone() } else { scalar(&mut self.rng, &seen, column.kind, 2) };
             items.push(format!("{expr} AS {name}"));
             columns.push(Column { name, kind: column.kind });
@@ -156,6 +176,9 @@ impl Generator {
 
     /// A window over raw rows.
     fn windowed(&mut self, depth: usize) -> Relation {
+        if self.has(Feature::WindowTables) && self.rng.chance(20) {
+            return self.window_table(depth);
+        }
         let call = self.window_call();
         let input = self.raw(depth);
         self.windowed_by(&call, input)
@@ -187,21 +210,19 @@ impl Generator {
         let width = *rng.pick(&seconds);
         let sessions = self.features.contains(&Feature::Sessions);
         match rng.below(if self.features.contains(&Feature::Cumulate) { 5 } else { 4 }) {
-            0 | 1 if rng.chance(20) => {
-                format!("tumble(interval '{width} seconds', interval '{} seconds')", rng.between(1, 9))
-            }
-            0 | 1 => format!("tumble(interval '{width} seconds')"),
+            0 | 1 => format!("tumble(interval '{width} seconds'{})", offset(rng)),
             2 => {
                 let slide = *rng.pick(&seconds);
                 // A hop of many windows a row is slow without being new.
                 let width = width.min(slide * 8);
-                format!("hop(interval '{slide} seconds', interval '{width} seconds')")
+                format!("hop(interval '{slide} seconds', interval '{width} seconds'{})", offset(rng))
             }
             3 if sessions => format!("session(interval '{} seconds')", rng.pick(&[1, 2, 3, 5, 10])),
             3 => format!("tumble(interval '{width} seconds')"),
             _ => {
                 let step = *rng.pick(&[1, 2, 5]);
-                format!("cumulate(interval '{step} seconds', interval '{} seconds')", step * rng.between(1, 6))
+                let size = step * rng.between(1, 6);
+                format!("cumulate(interval '{step} seconds', interval '{size} seconds'{})", offset(rng))
             }
         }
     }
@@ -253,7 +274,8 @@ impl Generator {
         let (alias, name) = (self.name("q"), self.name("w"));
         let seen = input.seen_as(&alias);
         let mut items = vec![format!("{alias}.{window} AS {name}")];
-        let mut columns = vec![Column { name: name.clone(), kind: Kind::Window }];
+        let kind = input.columns.iter().find(|column| column.name == window).map_or(Kind::Window, |column| column.kind);
+        let mut columns = vec![Column { name: name.clone(), kind }];
         self.aggregates(&seen, true, &mut items, &mut columns);
         let sql = format!("SELECT {} FROM ({}) AS {alias} GROUP BY {alias}.{window}", items.join(", "), input.sql);
         Relation { sql, columns, window: Some(name), window_call: input.window_call, updating: false }
@@ -280,4 +302,9 @@ impl Generator {
         }
         Relation { sql, columns, window: None, window_call: None, updating: true }
     }
+}
+
+/// The length that shifts windows, now and then.
+fn offset(rng: &mut Rng) -> String {
+    if rng.chance(80) { String::new() } else { format!(", interval '{} seconds'", rng.between(1, 9)) }
 }

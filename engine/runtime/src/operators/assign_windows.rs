@@ -1,6 +1,7 @@
 //! Each row once for every window that it falls in, with that window as a column: so windows become keys like any
 //! other, and their results can be given early or corrected late. A row's event time becomes that of its window's
-//! result. Keeps nothing but how far time is.
+//! result. Keeps nothing: how far time was, the task tells it when it goes on from a checkpoint. Each instance sees the
+//! time of its own sources, which after a change of parallelism are others.
 
 use std::sync::Arc;
 
@@ -9,12 +10,8 @@ use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use headwater_core::schema::event_times;
-use headwater_core::{
-    Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
-};
+use headwater_core::{EventTime, Operator, OperatorError, Output, StreamSchema, Watermark};
 use headwater_plan::{AssignWindowsNode, Slicing};
-
-use super::chunk::{ChunkNames, StoredWatermark};
 
 /// The operator of an [`AssignWindowsNode`].
 pub(super) struct AssignWindows {
@@ -23,7 +20,6 @@ pub(super) struct AssignWindows {
     lateness: i64,
     schema: StreamSchema,
     watermark: EventTime,
-    stored_watermark: StoredWatermark,
     late_rows: u64,
 }
 
@@ -43,7 +39,6 @@ impl AssignWindows {
             lateness: headwater_core::time::saturating_nanos(node.lateness),
             schema,
             watermark: EventTime::MIN,
-            stored_watermark: StoredWatermark::new(),
             late_rows: 0,
         }
     }
@@ -113,17 +108,6 @@ impl Operator for AssignWindows {
     fn on_watermark(&mut self, watermark: Watermark, _out: &mut dyn Output) -> Result<Watermark, OperatorError> {
         self.watermark = self.watermark.max(watermark.time);
         Ok(watermark)
-    }
-
-    fn on_barrier(&mut self, epoch: Epoch, _out: &mut dyn Output) -> Result<Snapshot, OperatorError> {
-        let mut names = ChunkNames::of(epoch);
-        let chunks = self.stored_watermark.hand_over(self.watermark, &mut names)?;
-        Ok(Snapshot { chunks: chunks.into_iter().collect() })
-    }
-
-    fn restore(&mut self, chunks: Vec<RestoredChunk>, _range: KeyRange) -> Result<(), OperatorError> {
-        self.watermark = StoredWatermark::restored(&chunks);
-        Ok(())
     }
 
     fn late_rows(&self) -> u64 {

@@ -37,6 +37,8 @@ pub(super) struct JoinOperator {
     pairs_come_out: bool,
     schema: StreamSchema,
     retention: Retention,
+    /// Sides that nothing is forgotten of.
+    lasting: [bool; 2],
     watermark: EventTime,
     stored_watermark: StoredWatermark,
     late_rows: u64,
@@ -77,6 +79,7 @@ impl JoinOperator {
             ),
             schema,
             retention: Retention::new(ttl),
+            lasting: node.lasting,
             watermark: EventTime::MIN,
             stored_watermark: StoredWatermark::new(),
             late_rows: 0,
@@ -262,9 +265,11 @@ impl Operator for JoinOperator {
 
     fn on_watermark(&mut self, watermark: Watermark, out: &mut dyn Output) -> Result<Watermark, OperatorError> {
         if let Some(before) = self.retention.due(watermark.time) {
-            for side in &mut self.sides {
-                let slots = side.table.aged(before)?;
-                side.forget(&slots)?;
+            for (side, lasting) in self.sides.iter_mut().zip(self.lasting) {
+                if !lasting {
+                    let slots = side.table.aged(before)?;
+                    side.forget(&slots)?;
+                }
             }
         }
         if !self.waits() || watermark.time <= self.watermark {

@@ -5,22 +5,19 @@ use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 use headwater_core::schema::event_times;
-use headwater_core::{Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, Watermark};
+use headwater_core::{EventTime, Operator, OperatorError, Output, Watermark};
 use headwater_plan::{LateRowsNode, Window};
-
-use super::chunk::{ChunkNames, StoredWatermark};
 
 /// The operator of a [`LateRowsNode`].
 pub(super) struct LateRows {
     node: LateRowsNode,
     watermark: EventTime,
-    stored_watermark: StoredWatermark,
 }
 
 impl LateRows {
     /// Of this node.
     pub(super) fn new(node: &LateRowsNode) -> Self {
-        LateRows { node: node.clone(), watermark: EventTime::MIN, stored_watermark: StoredWatermark::new() }
+        LateRows { node: node.clone(), watermark: EventTime::MIN }
     }
 
     fn is_late(&self, time: i64) -> bool {
@@ -53,16 +50,5 @@ impl Operator for LateRows {
     fn on_watermark(&mut self, watermark: Watermark, _out: &mut dyn Output) -> Result<Watermark, OperatorError> {
         self.watermark = self.watermark.max(watermark.time);
         Ok(watermark)
-    }
-
-    fn on_barrier(&mut self, epoch: Epoch, _out: &mut dyn Output) -> Result<Snapshot, OperatorError> {
-        let mut names = ChunkNames::of(epoch);
-        let chunks = self.stored_watermark.hand_over(self.watermark, &mut names)?;
-        Ok(Snapshot { chunks: chunks.into_iter().collect() })
-    }
-
-    fn restore(&mut self, chunks: Vec<RestoredChunk>, _range: KeyRange) -> Result<(), OperatorError> {
-        self.watermark = StoredWatermark::restored(&chunks);
-        Ok(())
     }
 }

@@ -36,8 +36,8 @@ pub(super) struct Groups {
     pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
     /// Their fields.
     pub(super) key_fields: Vec<FieldRef>,
-    /// How long a group is kept that does not change.
-    pub(super) ttl: Duration,
+    /// How long a group is kept that does not change; `None` for as long as the query runs.
+    pub(super) ttl: Option<Duration>,
     /// Whether a window is among the keys.
     pub(super) windowed: bool,
 }
@@ -58,14 +58,16 @@ impl Streams<'_> {
             return self.grouping_sets(plan, sets);
         }
         let input = self.stream(&plan.input)?;
-        let windowed = plan
-            .group_expr
-            .iter()
-            .any(|expr| window_call(expr).is_some() || input.tells_windows(input.role(expr, plan.input.schema())));
+        let calls_window = plan.group_expr.iter().any(|expr| window_call(expr).is_some());
+        let tells_windows =
+            plan.group_expr.iter().any(|expr| input.tells_windows(input.role(expr, plan.input.schema())));
+        // Early results of windows are changes like any other: their window is a key.
+        let as_changes = self.early && input.is_updating() && !calls_window;
+        let windowed = calls_window || tells_windows && !as_changes;
         let input = if windowed { self.builder.settled(input) } else { input };
         let scope = self.scope(plan.input.schema(), &input)?;
         let output = plan.schema.as_arrow();
-        let grouping = grouping(plan, &scope)?;
+        let grouping = grouping(plan, &scope, windowed)?;
         let names = output.fields().iter().skip(plan.group_expr.len());
         let aggregates = plan
             .aggr_expr
@@ -85,7 +87,9 @@ impl Streams<'_> {
                 }
             }
             Grouping::Keys { keys, key_fields } => {
-                let groups = Groups { keys, key_fields, ttl: self.builder.updating_ttl, windowed: false };
+                // Everything is one group, of which there is nothing to forget.
+                let ttl = (!keys.is_empty()).then_some(self.builder.updating_ttl);
+                let groups = Groups { keys, key_fields, ttl, windowed: false };
                 self.builder.group_aggregate(&input, groups, aggregates, output)
             }
         };
@@ -93,7 +97,8 @@ impl Streams<'_> {
     }
 }
 
-fn grouping(plan: &logical_expr::Aggregate, scope: &Scope<'_>) -> Result<Grouping> {
+/// What a plan groups by; `windowed` says whether a window among it is to be one.
+fn grouping(plan: &logical_expr::Aggregate, scope: &Scope<'_>, windowed: bool) -> Result<Grouping> {
     let names = plan.input.schema();
     let input = scope.stream;
     let mut window: Option<(usize, Window)> = None;
@@ -113,7 +118,7 @@ fn grouping(plan: &logical_expr::Aggregate, scope: &Scope<'_>) -> Result<Groupin
             roles.push(input.role(expr, names));
         }
     }
-    let windowed_input = roles.iter().any(|role| input.tells_windows(*role));
+    let windowed_input = windowed && roles.iter().any(|role| input.tells_windows(*role));
     // The result's event time is its window's; a new window makes the input's one an ordinary value.
     let new = window.map(|(index, _)| index);
     for (index, role) in roles.iter_mut().enumerate() {
@@ -122,8 +127,7 @@ fn grouping(plan: &logical_expr::Aggregate, scope: &Scope<'_>) -> Result<Groupin
     }
     roles.resize(plan.schema.fields().len(), Role::Plain);
     let (window_index, window, windowed) = match window {
-        Some((index, window @ Window::Sliced(slicing))) => (Some(index), window, Windowed::Fixed(slicing.width)),
-        Some((index, window)) => (Some(index), window, Windowed::Varying),
+        Some((index, window)) => (Some(index), window, Windowed::by(&window)),
         None if windowed_input => (None, Window::instant(), input.windowed),
         None => return Ok(Grouping::Keys { keys, key_fields }),
     };
@@ -214,7 +218,7 @@ impl GraphBuilder {
             false => (input.clone(), Vec::new()),
         };
         aggregates.push(latest_event_time(&input.schema)?);
-        let (ttl, parallel) = (Some(ttl), !keys.is_empty());
+        let parallel = !keys.is_empty();
         let node = |phase, keys| GroupAggregateNode {
             phase,
             keys,

@@ -6,17 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::{Field, FieldRef, Schema};
+use arrow::datatypes::{FieldRef, Schema};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
-use headwater_core::{EVENT_TIME, StreamSchema};
-use headwater_plan::window::window_type;
-use headwater_plan::{Aggregate, AssignWindowsNode, NodeKind, Partitioning, Slicing, Window};
+use headwater_core::EVENT_TIME;
+use headwater_plan::{Aggregate, NodeKind, Partitioning, Slicing, Window};
 
 use super::Result;
 use super::aggregate::{Groups, WindowGrouping};
 use super::select::Streams;
-use super::stream::{Role, Stream};
+use super::stream::Stream;
 use crate::diagnostic::Diagnostic;
 
 /// Windows that are corrected.
@@ -59,7 +58,7 @@ impl Streams<'_> {
     ) -> Result<Stream> {
         let WindowGrouping { window_index, mut keys, mut key_fields, roles, windowed, .. } = grouping;
         self.no_row_time(&keys, &aggregates)?;
-        let assigned = self.assigned(input, &corrected);
+        let assigned = self.assigned(input, corrected.slicing, corrected.lateness);
         let window = assigned.schema.visible_count() - 1;
         let index = window_index.unwrap_or(keys.len());
         let field: FieldRef = match window_index {
@@ -69,7 +68,7 @@ impl Streams<'_> {
         keys.insert(index, Arc::new(Column::new(field.name(), window)));
         key_fields.insert(index, field);
         let key_places: Vec<usize> = (0..keys.len()).collect();
-        let groups = Groups { keys, key_fields, ttl: corrected.lateness, windowed: true };
+        let groups = Groups { keys, key_fields, ttl: Some(corrected.lateness), windowed: true };
         let mut stream = self.builder.group_aggregate(&assigned, groups, aggregates, output)?;
         if !corrected.early {
             let schema = stream.schema.clone();
@@ -78,21 +77,6 @@ impl Streams<'_> {
             stream = Stream { node, ..stream };
         }
         Ok(Stream { roles, windowed, timed: true, ..stream })
-    }
-
-    /// The rows of a stream with each of their windows.
-    fn assigned(&mut self, input: &Stream, corrected: &Corrected) -> Stream {
-        let visible = input.schema.visible();
-        let mut fields: Vec<FieldRef> = visible.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new("_window", window_type(), false)));
-        let schema = StreamSchema::append_only(&Schema::new(fields));
-        let kind =
-            NodeKind::AssignWindows(AssignWindowsNode { slicing: corrected.slicing, lateness: corrected.lateness });
-        let node = self.builder.graph.add(kind, schema.clone(), !input.ordered);
-        self.builder.graph.connect(input.node, node, 0, Partitioning::Forward);
-        let mut roles = input.roles.clone();
-        roles.push(Role::Window);
-        Stream { node, schema, roles, ..input.clone() }
     }
 
     /// Once a row has its windows its event time is theirs.

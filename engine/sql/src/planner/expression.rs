@@ -14,7 +14,7 @@ use super::stream::{Stream, with_event_time};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::clean;
 use crate::diagnostic::place::Place;
-use crate::functions::{ROW_TIME, is_window, waits};
+use crate::functions::{AS_OF, ROW_TIME, WINDOWS_OF, is_window, waits};
 
 /// The columns that expressions of one node are over.
 pub(super) struct Scope<'a> {
@@ -85,6 +85,10 @@ impl<'a> Scope<'a> {
             let error = Diagnostic::new(format!("{name}() makes groups, so it stands in GROUP BY by itself"));
             let hint = format!("GROUP BY {name}(…), and use the window's start and end in a query around it");
             return Some(error.at(self.place.word(name)).hint(hint));
+        }
+        if name == AS_OF || name == WINDOWS_OF {
+            let error = Diagnostic::new(format!("{name}() is no function to be called")).at(self.place.word(name));
+            return Some(error.hint("write JOIN t FOR SYSTEM_TIME AS OF …, or FROM HOP(TABLE t, …)"));
         }
         if name == ROW_TIME && !self.stream.timed {
             return Some(self.untimed("row_time()", ROW_TIME));

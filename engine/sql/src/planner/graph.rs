@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use headwater_plan::{Graph, NodeId, NodeKind, Window};
 
 use super::stream::Stream;
-use crate::functions::{ROW_TIME, is_window};
+use crate::functions::is_replaced;
 
 /// How long state is kept that has not changed, where the file does not say.
 const UPDATING_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -93,8 +93,7 @@ fn only_stream_functions(expr: &Expr) -> bool {
     let _ = expr.apply(|part| {
         if let Expr::ScalarFunction(call) = part {
             let name = call.name();
-            let stream = name == ROW_TIME || is_window(name);
-            only &= stream || call.func.signature().volatility != Volatility::Volatile;
+            only &= is_replaced(name) || call.func.signature().volatility != Volatility::Volatile;
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -38,7 +38,7 @@ impl Planner<'_> {
                 }
             }
         }
-        let stream = self.stream(&plan, place)?;
+        let stream = self.stream(&plan, insert.query.emit.as_ref(), place)?;
         let query = self.batch_query(&plan, place)?;
         match &table.write {
             Write::Sink { spec, .. } => {

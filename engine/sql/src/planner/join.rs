@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
-use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{self, Expr};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::cast;
@@ -22,7 +22,6 @@ use super::select::Streams;
 use super::stream::{Role, Stream, Windowed};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::clean;
-use crate::functions::AS_OF;
 
 /// The expressions whose values have to be equal, over one side.
 type Keys = Vec<Arc<dyn PhysicalExpr>>;
@@ -32,8 +31,10 @@ impl Streams<'_> {
         if let Some(table) = self.looked_up(&join.right) {
             return self.lookup_join(join, &table);
         }
+        if let Some(plan) = self.not_in(join)? {
+            return self.stream(&plan);
+        }
         let (left, right) = (self.stream(&join.left)?, self.stream(&join.right)?);
-        self.null_aware(join)?;
         let (as_of, condition) = self.as_of(join, &left)?;
         let time = self.time(join, condition.as_ref(), as_of, &left, &right)?;
         let waits = !matches!(time, JoinTime::Updating(_));
@@ -48,6 +49,8 @@ impl Streams<'_> {
         let (right, right_places) = self.builder.with_keys(&right, &right_keys)?;
         let counts = (join.left.schema().fields().len(), join.right.schema().fields().len());
         let condition = self.condition(join, condition.as_ref(), (&left, &right), counts)?;
+        // Which version holds is the key's business; what else is asked is asked of the version that does.
+        let (condition, of_version) = if as_of { (None, condition) } else { (condition, None) };
         let grows = !left.is_updating() && !right.is_updating();
         let updating = match (time, join.join_type) {
             (JoinTime::Updating(_), JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi) => !grows,
@@ -61,6 +64,7 @@ impl Streams<'_> {
             null_equal: join.null_equality == NullEquality::NullEqualsNull,
             condition,
             time,
+            lasting: [&join.left, &join.right].map(|side| side.max_rows() == Some(1)),
         };
         let joined = Joined { join, time, left: &left, right: &right, updating, counts };
         let made = joined.schema();
@@ -70,49 +74,11 @@ impl Streams<'_> {
             let partitioning = self.builder.exchange(places);
             self.builder.graph.connect(side.node, id, number, partitioning);
         }
-        let stream = joined.stream(id, made);
+        let mut stream = joined.stream(id, made);
+        if let Some(condition) = of_version {
+            stream = self.if_version(stream, condition, &joined)?;
+        }
         Ok(self.without_keys(stream, &joined))
-    }
-
-    fn null_aware(&self, join: &logical_expr::Join) -> Result<()> {
-        if !join.null_aware {
-            return Ok(());
-        }
-        let nullable = |expr: &Expr, names: &DFSchema| {
-            use datafusion::logical_expr::ExprSchemable;
-            expr.nullable(names).unwrap_or(true)
-        };
-        let mut pairs = join.on.iter();
-        if pairs.all(|(l, r)| !nullable(l, join.left.schema()) && !nullable(r, join.right.schema())) {
-            return Ok(());
-        }
-        let error = Diagnostic::new("NOT IN says nothing of any row once its query has given one null");
-        let hint = "write NOT EXISTS (SELECT … WHERE …), or leave the nulls out with coalesce on both sides";
-        Err(error.at(self.place.words(&["NOT", "IN"])).hint(hint))
-    }
-
-    /// Whether the right side is versions, and the rest of the condition.
-    fn as_of(&self, join: &logical_expr::Join, left: &Stream) -> Result<(bool, Option<Expr>)> {
-        let Some(condition) = &join.filter else { return Ok((false, None)) };
-        let (marks, rest): (Vec<Expr>, Vec<Expr>) = split_conjunction_owned(condition.clone())
-            .into_iter()
-            .partition(|part| matches!(part, Expr::ScalarFunction(call) if call.name() == AS_OF));
-        let Some(Expr::ScalarFunction(mark)) = marks.first() else { return Ok((false, Some(condition.clone()))) };
-        let is_time = |expr: &Expr| left.role(expr, join.left.schema()) == Role::EventTime;
-        if !mark.args.first().is_some_and(is_time) {
-            let error =
-                Diagnostic::new("a version is chosen by the event time of the rows on the left, and this is not it");
-            let hint = match left.event_time_column() {
-                Some(column) => format!("write FOR SYSTEM_TIME AS OF {column}"),
-                None => "give the left table a WATERMARK FOR its time column".to_owned(),
-            };
-            return Err(error.at(self.place.word("SYSTEM_TIME")).hint(hint));
-        }
-        if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
-            let error = Diagnostic::new("a temporal join is a JOIN or a LEFT JOIN");
-            return Err(error.at(self.place.word("SYSTEM_TIME")));
-        }
-        Ok((true, conjunction(rest)))
     }
 
     fn time(
@@ -232,10 +198,12 @@ impl Streams<'_> {
 }
 
 /// A join with what is known of its sides.
-struct Joined<'a> {
-    join: &'a logical_expr::Join,
+pub(super) struct Joined<'a> {
+    /// The join.
+    pub(super) join: &'a logical_expr::Join,
     time: JoinTime,
-    left: &'a Stream,
+    /// Its left side.
+    pub(super) left: &'a Stream,
     right: &'a Stream,
     updating: bool,
     /// How many columns each side has but for keys that were added.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::Expr;
+use datafusion::sql::sqlparser::ast;
 use headwater_plan::options::nearest;
 use headwater_plan::{OptionValue, Options, TableError};
 
@@ -86,25 +87,34 @@ pub(super) fn value(entry: &OptionEntry, binder: &Binder<'_>) -> Result<OptionVa
         OptionSyntax::Boolean(value) => OptionValue::Boolean(*value),
         OptionSyntax::List(items) => OptionValue::List(items.clone()),
         OptionSyntax::Interval(expr) => {
-            let error = |message: &str| Diagnostic::new(message).at(entry.value_span);
-            let bound = binder.expression(expr, &DFSchema::empty());
-            let bound = bound.map_err(|error| Diagnostic { span: entry.value_span.or(error.span), ..error })?;
-            let Expr::Literal(literal, _) = &bound else { return Err(error("an interval must be a constant")) };
-            match nanoseconds(literal) {
-                Some(Ok(nanos)) => match u64::try_from(nanos) {
-                    Ok(nanos) => OptionValue::Interval(Duration::from_nanos(nanos)),
-                    Err(_) => return Err(error("an interval cannot be negative here")),
-                },
-                Some(Err(_)) => return Err(error("months differ in length").hint("use days: interval '30 days'")),
-                None => return Err(error("an interval is expected here").hint("write it as interval '5 seconds'")),
-            }
+            let length = interval(expr, binder);
+            OptionValue::Interval(
+                length.map_err(|error| Diagnostic { span: entry.value_span.or(error.span), ..error })?,
+            )
         }
     })
 }
 
-/// Takes the planner's own options from a table's; the rest are the connector's.
+/// The length that an expression is.
+pub(super) fn interval(expr: &ast::Expr, binder: &Binder<'_>) -> Result<Duration> {
+    let Expr::Literal(literal, _) = binder.expression(expr, &DFSchema::empty())? else {
+        return Err(Diagnostic::new("an interval must be a constant"));
+    };
+    match nanoseconds(&literal) {
+        Some(Ok(nanos)) => match u64::try_from(nanos) {
+            Ok(nanos) => Ok(Duration::from_nanos(nanos)),
+            Err(_) => Err(Diagnostic::new("an interval cannot be negative here")),
+        },
+        Some(Err(_)) => Err(Diagnostic::new("months differ in length").hint("use days: interval '30 days'")),
+        None => Err(Diagnostic::new("an interval is expected here").hint("write it as interval '5 seconds'")),
+    }
+}
+
+/// Takes the planner's own options from a table's; the rest are the connector's, which also has to know whether the table
+/// is to be read or written.
 pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, Options), TableError> {
-    let (own, rest): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
+    let (own, mut rest): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
+    rest.extend(own.iter().filter(|(key, _)| key == "type").cloned());
     let own = Options::new(own);
     let text = |key| own.text(key).map(|text| text.map(str::to_owned));
     let idle = match own.number::<i64>("idle_micros")? {

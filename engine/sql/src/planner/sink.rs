@@ -1,6 +1,7 @@
 //! Queries into tables: the columns of a query fitted to those of its sink, and sinks bound once all inserts are known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -62,12 +63,15 @@ impl GraphBuilder {
 }
 
 impl GraphBuilder {
-    /// Folds the changes that a sink gets.
+    /// Folds the changes that a sink gets, where its query does not do so already.
     fn folded(&mut self, input: Stream) -> Stream {
-        if !input.is_updating() {
-            return input;
-        }
-        let node = self.graph.add(NodeKind::Fold, input.schema.clone(), true);
+        let is_fold = matches!(self.graph.nodes[input.node].kind, NodeKind::Fold { .. });
+        if !input.is_updating() || is_fold { input } else { self.fold(input, None) }
+    }
+
+    /// Folds changes, for so long at least.
+    pub(super) fn fold(&mut self, input: Stream, every: Option<Duration>) -> Stream {
+        let node = self.graph.add(NodeKind::Fold { every }, input.schema.clone(), true);
         self.graph.connect(input.node, node, 0, Partitioning::Forward);
         Stream { node, ..input }
     }

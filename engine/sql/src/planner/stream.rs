@@ -7,7 +7,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::logical_expr::Expr;
 use headwater_core::StreamSchema;
 use headwater_core::schema::event_time_field;
-use headwater_plan::NodeId;
+use headwater_plan::{NodeId, Slicing, Window};
 
 use crate::functions::ROW_TIME;
 
@@ -65,8 +65,18 @@ pub(crate) enum Windowed {
     No,
     /// All windows are of the same width, in nanoseconds, so that a start says which one.
     Fixed(i64),
-    /// Windows of different widths: sessions, or several windows in one stream.
+    /// Windows of different widths: sessions, windows that grow, or several windows in one stream.
     Varying,
+}
+
+impl Windowed {
+    /// What the results of a window are.
+    pub(crate) fn by(window: &Window) -> Self {
+        match window {
+            Window::Sliced(Slicing { width, step: None, .. }) => Windowed::Fixed(*width),
+            Window::Sliced(_) | Window::Session { .. } => Windowed::Varying,
+        }
+    }
 }
 
 impl Stream {
@@ -114,6 +124,12 @@ impl Stream {
     /// The same stream of other columns: a changelog stays one.
     pub(crate) fn schema_of(&self, visible: &Schema) -> StreamSchema {
         StreamSchema::with_hidden(visible, self.is_updating())
+    }
+
+    /// The name of a column that tells the event time: itself, or the window that a row is the result of.
+    pub(crate) fn time_column(&self) -> Option<&str> {
+        let index = self.roles.iter().position(|role| *role != Role::Plain).filter(|_| self.timed)?;
+        Some(self.schema.full().field(index).name())
     }
 
     /// The name of the event-time column, where SQL sees it.

@@ -7,10 +7,14 @@ use headwater_plan::{NodeKind, Partitioning, UnnestColumn, UnnestKind, UnnestNod
 use super::Result;
 use super::select::Streams;
 use super::stream::{Role, Stream};
+use super::window_table::window_list;
 use crate::diagnostic::Diagnostic;
 
 impl Streams<'_> {
     pub(super) fn unnest(&mut self, plan: &logical_expr::Unnest) -> Result<Stream> {
+        if let Some(list) = window_list(plan) {
+            return self.window_table(plan, &list);
+        }
         let input = self.stream(&plan.input)?;
         if plan.list_type_columns.iter().any(|(_, list)| list.depth > 1) {
             let error = Diagnostic::new("a list within a list is unnested one level at a time");

@@ -23,6 +23,7 @@ impl Connectors for Fake {
     }
 
     fn table(&self, declaration: TableDeclaration) -> Result<ConnectorTable, TableError> {
+        declaration.options.choice("type", &[("source", ()), ("sink", ())])?;
         match declaration.connector.as_str() {
             "log" => log(&declaration),
             "clock" => {

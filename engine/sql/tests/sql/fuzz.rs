@@ -35,6 +35,24 @@ fn words() -> Vec<String> {
     words
 }
 
+/// Parts of queries, whatever stands around them.
+const PARTS: [&str; 14] = [
+    "EMIT CHANGES",
+    "EMIT CHANGES EVERY interval '1 second'",
+    "EMIT ON WINDOW CLOSE",
+    "FOR SYSTEM_TIME AS OF",
+    "FOR SYSTEM_TIME AS OF t.at",
+    "TUMBLE(TABLE t, DESCRIPTOR(at), interval '1 minute')",
+    "TABLE(HOP(TABLE t, DESCRIPTOR(at), interval '1 second', interval '1 minute'))",
+    "SESSION(TABLE t PARTITION BY counter, DESCRIPTOR(at), interval '1 minute')",
+    "CUMULATE(DATA => TABLE t, TIMECOL => DESCRIPTOR(at), STEP => interval '1 second', SIZE => interval '1 minute')",
+    "GROUP BY window_start, window_end",
+    "JOIN t AS r",
+    "ON t.counter = r.counter",
+    "NOT IN (SELECT counter FROM t)",
+    "EXCEPT ALL SELECT * FROM t",
+];
+
 /// A query file with some of its words left out, doubled, swapped or replaced.
 fn mutated() -> impl Strategy<Value = String> {
     let files: Vec<String> =
@@ -70,6 +88,15 @@ proptest! {
     }
 
     #[test]
+    fn any_query_of_parts_ends(parts in prop::collection::vec(prop::sample::select(PARTS.to_vec()), 1..8)) {
+        let query = parts.join(" ");
+        let table = "CREATE TABLE t WITH (connector = 'clock');";
+        plan_and_show(&format!("{table} SELECT * FROM t {query};"));
+        plan_and_show(&format!("{table} SELECT window_start, window_end, count(*) AS n FROM {query};"));
+        plan_and_show(&format!("{table} EXPLAIN (FORMAT mermaid) SELECT * FROM t WHERE counter {query};"));
+    }
+
+    #[test]
     fn any_expression_of_words_ends(words in prop::collection::vec(prop::sample::select(words()), 1..30)) {
         plan_and_show(&format!("CREATE TABLE t WITH (connector = 'clock'); SELECT {} FROM t;", words.join(" ")));
     }
@@ -87,6 +114,8 @@ fn long_and_deep_statements_end() {
         ("abs(", "1", ")", 5_000),
         ("'a' || ", "'b'", "", 9_000),
         ("counter = 1 OR ", "true", "", 4_000),
+        ("(SELECT 1 FROM HOP(TABLE t, DESCRIPTOR(at), ", "interval '1 second'", "))", 500),
+        ("counter NOT IN (SELECT ", "counter", " FROM t)", 500),
         ("1,", "1", "", 9_000),
     ] {
         plan_and_show(&format!("{table}{}{middle}{} FROM t;", open.repeat(count), close.repeat(count)));
@@ -96,5 +125,9 @@ fn long_and_deep_statements_end() {
     plan_and_show(&format!("{table}1 FROM t{};", " UNION ALL SELECT 1 FROM t".repeat(300)));
     plan_and_show(&format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(2_000), ")".repeat(2_000)));
     plan_and_show(&"CREATE TABLE t (a STRUCT<".repeat(1_000));
+    plan_and_show(&format!("{table}1 FROM t{};", " JOIN t FOR SYSTEM_TIME AS OF at ON true".repeat(200)));
+    plan_and_show(&format!("{table}1 FROM SESSION(TABLE t PARTITION BY {}, DESCRIPTOR(at), 1);", "(".repeat(900)));
+    plan_and_show(&format!("{table}1 FROM t {};", "EMIT CHANGES EVERY ".repeat(900)));
+    plan_and_show(&format!("{table}1 FROM t EMIT CHANGES EVERY {};", "(".repeat(5_000)));
     plan_and_show(&format!("CREATE TABLE t (a INT{}) WITH (connector = 'log', topic = 't');", "[]".repeat(5_000)));
 }

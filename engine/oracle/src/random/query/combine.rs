@@ -23,7 +23,7 @@ impl Generator {
     pub(super) fn set_operation(&mut self, depth: usize) -> Relation {
         let (left, right) = (self.relation(depth - 1), self.raw(0));
         let Some((left, right)) = self.same_kinds(&left, &right) else { return left };
-        let operator = *self.rng.pick(&["INTERSECT", "EXCEPT"]);
+        let operator = *self.rng.pick(&["INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"]);
         Relation { sql: format!("{} {operator} {}", left.sql, right.sql), updating: true, window: None, ..left }
     }
 
@@ -116,7 +116,7 @@ impl Generator {
     }
 
     /// `a.k = b.k` for one column, sometimes two.
-    fn equal_columns(&mut self, left: &[Column], right: &[Column]) -> Vec<String> {
+    pub(super) fn equal_columns(&mut self, left: &[Column], right: &[Column]) -> Vec<String> {
         let mut equal = Vec::new();
         for _ in 0..1 + usize::from(self.rng.chance(20)) {
             let kind = *self.rng.pick(&[Kind::Int, Kind::Int, Kind::Int, Kind::Text]);

@@ -1,11 +1,14 @@
 //! A temporal join: each left row with the version of the right side that held at its event time.
 //!
 //! A left row waits until the watermark has passed it; then every version up to its time is known. Of the versions of
-//! a key only the last one before the watermark, and those after it, can still be asked for.
+//! a key only the last one before the watermark, and those after it, can still be asked for. Of versions of the same time
+//! the one holds whose columns are the greatest, from left to right with null the least, whichever came first.
 
+use std::cell::OnceCell;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, TimestampNanosecondArray, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -119,15 +122,18 @@ impl AsOfJoin {
     /// For each left row the number of its pair with the latest version that is not younger.
     fn latest(&self, rows: &RecordBatch, own: &[u32], slots: &[SlotId]) -> Result<Vec<Option<u32>>, OperatorError> {
         let left = event_times(rows)?;
-        let versions = self.versions.table.rows(slots)?;
-        let right = event_times(&versions)?;
+        let versions = Versions::new(self.versions.table.rows(slots)?)?;
         let mut chosen: Vec<Option<u32>> = vec![None; rows.num_rows()];
         for (pair, row) in own.iter().enumerate() {
-            if right.value(pair) > left.value(*row as usize) {
+            if versions.times.value(pair) > left.value(*row as usize) {
                 continue;
             }
             let best = &mut chosen[*row as usize];
-            if best.is_none_or(|best| right.value(best as usize) <= right.value(pair)) {
+            let is_later = match best {
+                Some(best) => versions.is_later(pair, *best as usize)?,
+                None => true,
+            };
+            if is_later {
                 *best = Some(pair as u32);
             }
         }
@@ -145,8 +151,8 @@ impl AsOfJoin {
         }
         let rows = self.versions.table.rows(&old)?;
         let arrived = self.versions.arrived(&rows, vec![1; old.len()], self.pairing.null_equal)?;
-        let times = event_times(&rows)?;
         let encoded = encode(&arrived.keys, old.len())?;
+        let versions = Versions::new(rows)?;
         let mut last: HashMap<&[u8], usize> = HashMap::new();
         let mut replaced = Vec::new();
         for row in 0..old.len() {
@@ -156,7 +162,7 @@ impl AsOfJoin {
                 }
                 std::collections::hash_map::Entry::Occupied(mut entry) => {
                     let other = *entry.get();
-                    let newer = times.value(row) >= times.value(other);
+                    let newer = versions.is_later(row, other)?;
                     replaced.push(old[if newer { other } else { row }]);
                     if newer {
                         entry.insert(row);
@@ -165,6 +171,37 @@ impl AsOfJoin {
             }
         }
         self.versions.forget(&replaced)
+    }
+}
+
+/// Versions in the order in which each replaces the one before.
+struct Versions {
+    rows: RecordBatch,
+    times: TimestampNanosecondArray,
+    /// The visible columns as comparable bytes, once two versions of the same time have met.
+    encoded: OnceCell<Vec<Box<[u8]>>>,
+}
+
+impl Versions {
+    fn new(rows: RecordBatch) -> Result<Self, OperatorError> {
+        let times = event_times(&rows)?.clone();
+        Ok(Versions { rows, times, encoded: OnceCell::new() })
+    }
+
+    fn is_later(&self, row: usize, other: usize) -> Result<bool, OperatorError> {
+        match self.times.value(row).cmp(&self.times.value(other)) {
+            Ordering::Equal => {}
+            order => return Ok(order == Ordering::Greater),
+        }
+        let encoded = match self.encoded.get() {
+            Some(encoded) => encoded,
+            None => {
+                let visible = &self.rows.columns()[..self.rows.num_columns() - 1];
+                let encoded = encode(visible, self.rows.num_rows())?;
+                self.encoded.get_or_init(|| encoded)
+            }
+        };
+        Ok(encoded[row] > encoded[other])
     }
 }
 

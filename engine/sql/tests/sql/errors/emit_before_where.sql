@@ -1,0 +1,3 @@
+CREATE TABLE orders (ts TIMESTAMP NOT NULL, k BIGINT, amount BIGINT, WATERMARK FOR ts)
+    WITH (connector = 'log', topic = 'orders', type = 'source');
+SELECT k FROM orders EMIT CHANGES WHERE k > 1;

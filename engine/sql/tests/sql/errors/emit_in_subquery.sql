@@ -1,0 +1,5 @@
+CREATE TABLE orders (ts TIMESTAMP NOT NULL, k BIGINT, amount BIGINT, WATERMARK FOR ts)
+    WITH (connector = 'log', topic = 'orders', type = 'source');
+SELECT * FROM (
+    SELECT k, count(*) AS n FROM orders GROUP BY k EMIT CHANGES
+);

@@ -1,0 +1,2 @@
+CREATE TABLE orders (k BIGINT) WITH (connector = 'log', topic = 'orders')
+EMIT CHANGES;

@@ -1,0 +1,6 @@
+CREATE TABLE orders (ts TIMESTAMP NOT NULL, k BIGINT, amount BIGINT, WATERMARK FOR ts)
+    WITH (connector = 'log', topic = 'orders', type = 'source');
+CREATE TABLE rates (ts TIMESTAMP NOT NULL, k BIGINT NOT NULL, rate BIGINT, WATERMARK FOR ts)
+    WITH (connector = 'log', topic = 'rates', type = 'source');
+SELECT * FROM orders AS o
+WHERE amount NOT IN (SELECT rate FROM rates AS r WHERE r.k = o.k);
