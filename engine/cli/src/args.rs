@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use headwater_agent::command::EdgeArgs;
 use headwater_oracle::random::Feature;
+use headwater_plan::ByteSize;
 
 /// What cameras and sensors see at the edge, as answers while it happens.
 #[derive(Debug, Parser)]
@@ -80,6 +81,9 @@ pub(crate) struct ServeArgs {
     /// How often a checkpoint is taken, as 10s or 1m [default: 5s]
     #[arg(long, value_name = "TIME", env = "HEADWATER_CHECKPOINT_INTERVAL", value_parser = humantime::parse_duration)]
     pub(crate) checkpoint_interval: Option<Duration>,
+    /// Memory that the state of a query may take, as 512MiB or 2GiB [default: half of what there is]
+    #[arg(long, value_name = "SIZE", env = "HEADWATER_STATE_MEMORY_MAX")]
+    pub(crate) state_memory_max: Option<ByteSize>,
 }
 
 /// Settings of everything at once.
@@ -106,6 +110,12 @@ pub(crate) struct RunArgs {
     /// Keep checkpoints here, and go on from them
     #[arg(long, value_name = "DIR")]
     pub(crate) checkpoints: Option<PathBuf>,
+    /// Where state is spilled that memory has no room for [default: the folder for temporary files]
+    #[arg(long, value_name = "DIR", env = "HEADWATER_SPILL_DIR")]
+    pub(crate) spill_dir: Option<PathBuf>,
+    /// Memory that the state may take, as 512MiB or 2GiB [default: half of what there is]
+    #[arg(long, value_name = "SIZE", env = "HEADWATER_STATE_MEMORY_MAX")]
+    pub(crate) state_memory_max: Option<ByteSize>,
 }
 
 /// Which files to check.

@@ -4,6 +4,7 @@ mod args;
 mod bundled;
 mod check;
 mod live_table;
+mod memory;
 mod node;
 mod output;
 mod run;

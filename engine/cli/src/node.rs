@@ -65,6 +65,7 @@ impl Node {
             parallelism: settings.parallelism,
             checkpoint_interval: settings.checkpoint_interval,
             query_memory_bytes: settings.query_memory_bytes,
+            state_memory_max: settings.state_memory_max,
         };
         let server = Server::start(server_settings, Arc::new(connectors), injector, stop).await?;
         let file = ServerFile { grpc: server.grpc_address(), http: server.http_address(), pid: std::process::id() };

@@ -1,12 +1,12 @@
 //! `headwater run`: one query file on its own, to its end when its sources end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use headwater_runtime::{Job, JobEnd, JobSettings, JobStatus, Stop};
+use headwater_runtime::{Job, JobEnd, JobSettings, JobStatus, SpillFolder, Stop};
 use headwater_state::CheckpointStore;
 use indicatif::{ProgressBar, ProgressStyle};
 use object_store::local::LocalFileSystem;
@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::RunArgs;
 use crate::check::{Rejected, connectors, plan, print_answers};
+use crate::settings::default_state_memory;
 use crate::shutdown::Shutdown;
 
 /// How often the progress is drawn.
@@ -32,13 +33,21 @@ pub(crate) async fn run(args: RunArgs, shutdown: Shutdown) -> anyhow::Result<Exi
     let Some(graph) = script.graph else { return Ok(ExitCode::SUCCESS) };
     let name = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let checkpoints = args.checkpoints.as_deref().map(checkpoint_store).transpose()?;
+    let state_memory_max = script.state_memory_max.or(args.state_memory_max).unwrap_or_else(default_state_memory);
+    let spill = Arc::new(SpillFolder::open(spill_folder(args.spill_dir, &name))?);
     let settings = JobSettings { parallelism: args.parallelism.max(1), ..JobSettings::default() };
+    let settings = settings.bounded(state_memory_max.0, spill);
     let job = Job::start(&name, graph, settings, checkpoints).await?;
     match until_end(&job, &shutdown).await? {
         JobEnd::Finished => {}
         JobEnd::Stopped => eprintln!("stopped; windows that were open are not in the result"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A folder of this process alone.
+fn spill_folder(named: Option<PathBuf>, job: &str) -> PathBuf {
+    named.unwrap_or_else(std::env::temp_dir).join(format!("headwater-spill-{job}-{}", std::process::id()))
 }
 
 fn checkpoint_store(folder: &Path) -> anyhow::Result<CheckpointStore> {

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use headwater_plan::ByteSize;
 use serde::Deserialize;
 
 use crate::args::ServeArgs;
 use crate::bundled;
+use crate::memory::memory_bytes;
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "headwater.toml";
@@ -26,6 +28,12 @@ pub(crate) struct Settings {
     pub(crate) parallelism: usize,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) query_memory_bytes: usize,
+    pub(crate) state_memory_max: ByteSize,
+}
+
+/// How much memory the state of a query may take where nobody says: half of what there is.
+pub(crate) fn default_state_memory() -> ByteSize {
+    ByteSize(memory_bytes() / 2)
 }
 
 /// The settings file. Every key may be left out; an unknown one is refused.
@@ -40,6 +48,7 @@ struct File {
     parallelism: Option<usize>,
     checkpoint_interval: Option<String>,
     query_memory_bytes: Option<usize>,
+    state_memory_max: Option<String>,
 }
 
 impl Settings {
@@ -60,6 +69,11 @@ impl Settings {
         if parallelism == 0 || interval.is_zero() {
             bail!("parallelism and checkpoint interval must be more than zero");
         }
+        let state_memory_max = match (args.state_memory_max, file.state_memory_max) {
+            (Some(size), _) => size,
+            (None, Some(text)) => text.parse().context("state_memory_max")?,
+            (None, None) => default_state_memory(),
+        };
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let brokers = args.bootstrap_servers.or(file.bootstrap_servers).filter(|servers| !servers.trim().is_empty());
         Ok(Settings {
@@ -71,6 +85,7 @@ impl Settings {
             parallelism,
             checkpoint_interval: interval,
             query_memory_bytes: file.query_memory_bytes.unwrap_or(QUERY_MEMORY_BYTES),
+            state_memory_max,
         })
     }
 }
@@ -112,6 +127,11 @@ mod tests {
         let settings = load("parallelism = 2\ncheckpoint_interval = '1m'", args).unwrap();
         assert_eq!((settings.parallelism, settings.checkpoint_interval), (3, Duration::from_secs(60)));
         assert_eq!(settings.grpc_listen.port(), 50051);
+        assert!(settings.state_memory_max > ByteSize(1 << 20), "a share of the machine's memory");
+        let args = || ServeArgs { state_memory_max: Some(ByteSize(7)), ..ServeArgs::default() };
+        assert_eq!(load("state_memory_max = '2GiB'", args()).unwrap().state_memory_max, ByteSize(7));
+        let file = load("state_memory_max = '2GiB'", ServeArgs::default()).unwrap();
+        assert_eq!(file.state_memory_max, ByteSize(2 << 30));
     }
 
     #[test]
@@ -120,6 +140,8 @@ mod tests {
         assert!(error.contains("paralelism") && error.contains("settings.toml"), "{error}");
         let error = format!("{:#}", load("checkpoint_interval = 'soon'", ServeArgs::default()).unwrap_err());
         assert!(error.contains("soon"), "{error}");
+        let error = format!("{:#}", load("state_memory_max = 'plenty'", ServeArgs::default()).unwrap_err());
+        assert!(error.contains("state_memory_max: 'plenty' is no size"), "{error}");
         assert!(load("parallelism = 0", ServeArgs::default()).is_err());
     }
 

@@ -25,6 +25,14 @@ pub enum OperatorError {
         /// Why.
         source: ArrowError,
     },
+    /// State could not be put on local disk, or read back from there.
+    #[error("could not {step}")]
+    Spill {
+        /// What was being done, as a verb and its object.
+        step: String,
+        /// Why.
+        source: BoxError,
+    },
     /// State of a checkpoint does not fit the operator that reads it.
     #[error("state table {table}: {reason}")]
     State {
@@ -47,6 +55,11 @@ impl OperatorError {
     /// A DataFusion error in the named step.
     pub fn evaluate(step: impl Into<String>, source: DataFusionError) -> Self {
         OperatorError::Evaluate { step: step.into(), source }
+    }
+
+    /// A step with spilled rows that failed.
+    pub fn spill(step: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        OperatorError::Spill { step: step.into(), source: source.into() }
     }
 
     /// Something that a plan must never contain.

@@ -3,11 +3,14 @@
 //! An operator is a plain state machine. It never awaits, reads no clock and opens no file: a task drives it, and so
 //! does a [`script`](crate::script) in a test.
 
+use std::sync::Arc;
+
 use arrow::record_batch::RecordBatch;
 
 use crate::error::OperatorError;
 use crate::key::KeyRange;
 use crate::message::Epoch;
+use crate::spill::SpilledRows;
 use crate::watermark::Watermark;
 
 /// Where an operator's results go: the next operator of its chain, or a channel.
@@ -31,7 +34,9 @@ pub trait Output {
 ///   wait for ever. Nothing but how often a result is corrected may depend on it; barriers and the end flush by
 ///   themselves.
 /// - **Restore**: `restore` is called at most once and before anything else, with the chunks of every instance whose
-///   key range overlaps this one's; rows outside `range` are to be left out.
+///   key range overlaps this one's, those of an instance in the order in which they were handed over; rows outside
+///   `range` are to be left out. Chunks may be offered to `restore_chunk` before, in the same order, so that not all of
+///   them have to be in memory at once.
 /// - **End**: after the last input ended, `on_watermark` is called with [`Watermark::END`]; then the operator is
 ///   dropped.
 /// - **Determinism**: what is emitted depends only on what came in. Nothing depends on the wall clock.
@@ -57,7 +62,17 @@ pub trait Operator: Send {
         Ok(Snapshot::default())
     }
 
-    /// Takes back the state of a checkpoint.
+    /// Takes back one chunk of a checkpoint's state where the operator can take it by itself, and gives back one that is
+    /// for [`Operator::restore`].
+    fn restore_chunk(
+        &mut self,
+        chunk: RestoredChunk,
+        _range: KeyRange,
+    ) -> Result<Option<RestoredChunk>, OperatorError> {
+        Ok(Some(chunk))
+    }
+
+    /// Takes back the state of a checkpoint, or what of it `restore_chunk` gave back.
     fn restore(&mut self, _chunks: Vec<RestoredChunk>, _range: KeyRange) -> Result<(), OperatorError> {
         Ok(())
     }
@@ -69,6 +84,11 @@ pub trait Operator: Send {
 
     /// Bytes of state held in memory, by the operator's own reckoning.
     fn state_bytes(&self) -> usize {
+        0
+    }
+
+    /// Bytes of state that memory had no room for, as they are in the [`SpillStore`](crate::SpillStore).
+    fn spilled_bytes(&self) -> usize {
         0
     }
 }
@@ -91,7 +111,43 @@ pub struct StateChunk {
     /// Its name, unique within the operator instance for ever. A changed chunk is a new one.
     pub id: String,
     /// Its rows, or `None` when an earlier snapshot of this instance already handed them over.
-    pub rows: Option<RecordBatch>,
+    pub rows: Option<ChunkRows>,
+}
+
+/// The rows of a chunk, until they are written.
+#[derive(Debug, Clone)]
+pub enum ChunkRows {
+    /// At hand.
+    Memory(RecordBatch),
+    /// So many, where memory had no room for them.
+    Spilled(Arc<dyn SpilledRows>, usize),
+}
+
+impl ChunkRows {
+    /// The rows.
+    ///
+    /// # Errors
+    /// When they are spilled and cannot be read.
+    pub fn read(&self) -> Result<RecordBatch, OperatorError> {
+        match self {
+            ChunkRows::Memory(rows) => Ok(rows.clone()),
+            ChunkRows::Spilled(rows, _) => rows.read(None),
+        }
+    }
+
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        match self {
+            ChunkRows::Memory(rows) => rows.num_rows(),
+            ChunkRows::Spilled(_, count) => *count,
+        }
+    }
+}
+
+impl From<RecordBatch> for ChunkRows {
+    fn from(rows: RecordBatch) -> Self {
+        ChunkRows::Memory(rows)
+    }
 }
 
 /// A chunk that was read back.

@@ -24,7 +24,7 @@ use arrow::util::pretty::pretty_format_batches;
 
 use crate::error::OperatorError;
 use crate::key::KeyRange;
-use crate::operator::{Operator, Output, RestoredChunk, Snapshot};
+use crate::operator::{ChunkRows, Operator, Output, RestoredChunk, Snapshot};
 use crate::time::EventTime;
 use crate::watermark::Watermark;
 
@@ -128,7 +128,9 @@ impl<F: Fn() -> Box<dyn Operator>> ScriptDriver<F> {
         let mut kept = BTreeMap::new();
         for chunk in snapshot.chunks {
             let key = (chunk.table, chunk.id);
-            let rows = chunk.rows.or_else(|| self.stored.get(&key).cloned()).ok_or_else(|| ScriptError::Line {
+            let read = |rows: ChunkRows| rows.read().map_err(|source| ScriptError::Operator { line, source });
+            let rows = chunk.rows.map(read).transpose()?.or_else(|| self.stored.get(&key).cloned());
+            let rows = rows.ok_or_else(|| ScriptError::Line {
                 line,
                 reason: format!("chunk {key:?} is named as unchanged, but was never handed over"),
             })?;
@@ -211,7 +213,7 @@ mod tests {
             let chunk = |(i, rows): (usize, &RecordBatch)| crate::StateChunk {
                 table: "held".into(),
                 id: format!("{epoch}-{i}"),
-                rows: Some(rows.clone()),
+                rows: Some(rows.clone().into()),
             };
             Ok(Snapshot { chunks: self.0.iter().enumerate().map(chunk).collect() })
         }

@@ -163,3 +163,6 @@ fn compare_outputs(answers: &BTreeMap<String, Vec<RecordBatch>>, bench: &Bench, 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

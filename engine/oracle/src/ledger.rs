@@ -46,6 +46,14 @@ impl Ledger {
         let _ = self.epoch.subscribe().wait_for(|epoch| *epoch > 0).await;
     }
 
+    /// Waits until an epoch has been committed that began after now; one may be under way.
+    #[cfg(test)]
+    pub(crate) async fn committed_anew(&self) {
+        let mut epochs = self.epoch.subscribe();
+        let now = *epochs.borrow_and_update();
+        let _ = epochs.wait_for(|epoch| *epoch > now + 1).await;
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

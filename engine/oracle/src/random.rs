@@ -226,7 +226,7 @@ fn reason(failure: &Failure) -> String {
 
 /// Declares the tables of made-up queries. Their rows are given, so that nothing is ever opened.
 #[derive(Debug)]
-struct MadeUp;
+pub(crate) struct MadeUp;
 
 impl Connectors for MadeUp {
     fn names(&self) -> Vec<String> {

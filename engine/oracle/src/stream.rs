@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headwater_core::spill::MemorySpill;
 use headwater_plan::Graph;
-use headwater_runtime::{Job, JobEnd, JobSettings, Stop};
+use headwater_runtime::{Job, JobEnd, JobSettings, SpillSettings, Stop};
 use headwater_state::CheckpointStore;
 use object_store::memory::InMemory;
 
@@ -28,6 +29,8 @@ pub(crate) struct Phase {
     pub(crate) partitions: usize,
     /// What happens on the way.
     pub(crate) course: Course,
+    /// Whether memory has no room for any row that can be spilled.
+    pub(crate) spilled: bool,
 }
 
 /// What happens on the way from the first row to the last.
@@ -50,7 +53,10 @@ pub(crate) enum Course {
 impl Phase {
     /// What is run: one instance as the rows come, several with rows out of order, and one that is interrupted.
     pub(crate) fn all(rng: &mut Rng) -> Vec<Phase> {
-        let whole = |order, partitions, parallelism| Phase { order, partitions, course: Course::Whole { parallelism } };
+        let whole = |order, partitions, parallelism, spilled| {
+            let course = Course::Whole { parallelism };
+            Phase { order, partitions, course, spilled }
+        };
         let mut parallelism = *rng.pick(&[[2, 3, 1], [3, 1, 2], [1, 2, 3], [2, 1, 3], [3, 2, 2]]);
         if rng.chance(10) {
             parallelism = [1, 1, 1];
@@ -59,10 +65,12 @@ impl Phase {
         let crash = first + rng.below(OPEN - first);
         let gates = [first, crash, rng.below(OPEN)];
         let course = Course::Interrupted { parallelism, gates };
+        let (whole_partitions, whole_parallelism, partitions) = (1 + rng.below(4), 2 + rng.below(2), 1 + rng.below(4));
+        let spilled = rng.chance(50);
         vec![
-            whole(Order::Given, 1, 1),
-            whole(Order::Shuffled, 1 + rng.below(4), 2 + rng.below(2)),
-            Phase { order: Order::Shuffled, partitions: 1 + rng.below(4), course },
+            whole(Order::Given, 1, 1, false),
+            whole(Order::Shuffled, whole_partitions, whole_parallelism, !spilled),
+            Phase { order: Order::Shuffled, partitions, course, spilled },
         ]
     }
 
@@ -72,10 +80,11 @@ impl Phase {
             Order::Given => "rows in their own order",
             Order::Shuffled => "rows out of order",
         };
+        let spilled = if self.spilled { ", state spilled" } else { "" };
         match self.course {
-            Course::Whole { parallelism } => format!("{order}, parallelism {parallelism}"),
+            Course::Whole { parallelism } => format!("{order}, parallelism {parallelism}{spilled}"),
             Course::Interrupted { parallelism: [a, b, c], .. } => {
-                format!("{order}, crashed at parallelism {a}, stopped at {b}, ended at {c}")
+                format!("{order}, crashed at parallelism {a}, stopped at {b}, ended at {c}{spilled}")
             }
         }
     }
@@ -101,7 +110,7 @@ impl Graphs {
 pub(crate) async fn run(graphs: &Graphs, bench: &Bench, phase: &Phase) -> Result<(), Failure> {
     bench.ledgers().values().for_each(|ledger| ledger.clear());
     let name = phase.describe();
-    let run = Run { graphs, bench, name: &name };
+    let run = Run { graphs, bench, name: &name, spill: phase.spilled.then(Arc::default) };
     let course = async {
         match phase.course {
             Course::Whole { parallelism } => run.to_end(parallelism, None).await,
@@ -109,7 +118,7 @@ pub(crate) async fn run(graphs: &Graphs, bench: &Bench, phase: &Phase) -> Result
         }
     };
     match tokio::time::timeout(PATIENCE, course).await {
-        Ok(ended) => ended,
+        Ok(ended) => ended.and_then(|()| run.nothing_spilled()),
         Err(_) => Err(run.broke(format!("the job has not ended after {} s", PATIENCE.as_secs()))),
     }
 }
@@ -118,6 +127,7 @@ struct Run<'a> {
     graphs: &'a Graphs,
     bench: &'a Bench,
     name: &'a str,
+    spill: Option<Arc<MemorySpill>>,
 }
 
 impl Run<'_> {
@@ -163,7 +173,8 @@ impl Run<'_> {
         checkpoint_interval: Option<Duration>,
         store: Option<&CheckpointStore>,
     ) -> Result<Job, Failure> {
-        let settings = JobSettings { parallelism, checkpoint_interval, ..JobSettings::default() };
+        let spill = self.spill.clone().map(|store| SpillSettings { store, memory_max: 0 });
+        let settings = JobSettings { parallelism, checkpoint_interval, spill, ..JobSettings::default() };
         let started = Job::start("test", self.graphs.of(parallelism), settings, store.cloned()).await;
         started.map_err(|error| Failure::broke(self.name, &error))
     }
@@ -190,6 +201,14 @@ impl Run<'_> {
         match job.status().late_rows {
             0 => Ok(()),
             late => Err(self.broke(format!("{late} rows were dropped as late, and none was"))),
+        }
+    }
+
+    /// Whatever was spilled goes with the job that it is of.
+    fn nothing_spilled(&self) -> Result<(), Failure> {
+        match self.spill.as_ref().map_or(0, |store| store.batches()) {
+            0 => Ok(()),
+            left => Err(self.broke(format!("{left} spilled batches are left of jobs that have ended"))),
         }
     }
 

@@ -5,6 +5,7 @@
 //! sinks are factories that open nothing until a task asks them to.
 
 pub mod awaited;
+pub mod byte_size;
 pub mod catalog;
 pub mod explain;
 pub mod graph;
@@ -14,6 +15,7 @@ pub mod options;
 pub mod window;
 
 pub use awaited::{Call, CallNode, LookupNode};
+pub use byte_size::{ByteSize, ByteSizeError};
 pub use catalog::{ColumnDeclaration, ConnectorTable, Connectors, SinkSpec, TableDeclaration, TableError, no_lookup};
 pub use graph::{Edge, Graph, GraphError, Node, NodeId, Partitioning};
 pub use node::{

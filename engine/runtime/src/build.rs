@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::physical_expr::PhysicalExprRef;
+use futures::{StreamExt, TryStreamExt};
 use headwater_core::{Committer, Epoch, EventTime, KeyRange, Operator, SinkContext, SourceContext};
 use headwater_plan::{Aggregate, Edge, Graph, NodeId, NodeKind, Partitioning, Phase};
-use headwater_state::{CheckpointStore, InstanceId, Manifest, NodeState};
+use headwater_state::{CheckpointStore, ChunkRef, InstanceId, Manifest, NodeState};
 use tokio::sync::mpsc;
 
 use crate::awaited::Awaited;
@@ -18,7 +19,7 @@ use crate::error::JobError;
 use crate::exchange::OutEdge;
 use crate::layout::{Layout, TaskLayout};
 use crate::operator_task::{Input, OperatorTask};
-use crate::operators::{self, SourceColumns};
+use crate::operators::{self, SourceColumns, Storage};
 use crate::report::{Report, SourceRequest};
 use crate::source_task::{SourceTask, split_positions};
 use crate::source_time::SourceTime;
@@ -52,6 +53,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) store: Option<&'a CheckpointStore>,
     pub(crate) manifest: Option<&'a Manifest>,
     pub(crate) board: &'a JobBoard,
+    pub(crate) storage: &'a Storage,
 }
 
 type Channels = (BTreeMap<(usize, usize), Vec<OutEdge>>, BTreeMap<(usize, usize), Vec<Input>>);
@@ -165,13 +167,12 @@ impl Builder<'_> {
         let mut operators: Vec<(NodeId, Box<dyn Operator>, u32)> = Vec::new();
         let mut boards = Vec::new();
         for node in nodes.iter().filter(|node| !matches!(self.graph.nodes[**node].kind, NodeKind::Sink(_))) {
-            let mut operator = operators::build(self.graph, *node, self.store.is_some())
+            let mut operator = operators::build(self.graph, *node, self.storage)
                 .map_err(|error| JobError::operator(self.job, error))?;
             if let (Some(state), Some(store)) = (self.node_state(*node), self.store) {
-                let chunks = store.read(self.job, &state.chunks_for(instance, task.parallelism)).await;
-                let chunks = chunks.map_err(|error| JobError::store(self.job, error))?;
-                let range = KeyRange::of(instance, task.parallelism);
-                operator.restore(chunks, range).map_err(|error| JobError::operator(self.job, error))?;
+                let (chunks, range) =
+                    (state.chunks_for(instance, task.parallelism), KeyRange::of(instance, task.parallelism));
+                self.restore(operator.as_mut(), store, &chunks, range).await?;
             }
             boards.push((*node, self.board.instance(*node, instance)));
             operators.push((*node, operator, self.flushes_between(*node)));
@@ -186,13 +187,32 @@ impl Builder<'_> {
         u32::try_from(flushes).unwrap_or(u32::MAX).max(1)
     }
 
+    /// Gives an operator its state back, a chunk at a time as far as it can take them so.
+    async fn restore(
+        &self,
+        operator: &mut dyn Operator,
+        store: &CheckpointStore,
+        chunks: &[&ChunkRef],
+        range: KeyRange,
+    ) -> Result<(), JobError> {
+        let mut whole = Vec::new();
+        let mut read = std::pin::pin!(store.read(self.job, chunks));
+        while let Some(chunk) = read.next().await {
+            let chunk = chunk.map_err(|error| JobError::store(self.job, error))?;
+            let back = operator.restore_chunk(chunk, range);
+            whole.extend(back.map_err(|error| JobError::operator(self.job, error))?);
+        }
+        operator.restore(whole, range).map_err(|error| JobError::operator(self.job, error))
+    }
+
     async fn tail(&self, task: &TaskLayout, instance: usize, edges: Vec<OutEdge>) -> Result<Tail, JobError> {
         let node = task.last();
         let NodeKind::Sink(sink) = &self.graph.nodes[node].kind else { return Ok(Tail::Edges(edges)) };
         let context = SinkContext { job: self.job.to_owned(), node, subtask: instance, parallelism: task.parallelism };
         let mut opened = sink.factory.open(context).await.map_err(|error| JobError::connector(self.job, error))?;
         if let (Some(state), Some(store)) = (self.node_state(node), self.store) {
-            let chunks = store.read(self.job, &state.chunks_dealt(instance, task.parallelism)).await;
+            let dealt = state.chunks_dealt(instance, task.parallelism);
+            let chunks: Result<Vec<_>, _> = store.read(self.job, &dealt).try_collect().await;
             let chunks = chunks.map_err(|error| JobError::store(self.job, error))?;
             opened.restore(chunks).await.map_err(|error| JobError::connector(self.job, error))?;
         }

@@ -110,8 +110,8 @@ impl Chain {
         Ok(snapshots)
     }
 
-    /// (node, late rows, bytes of state) of each operator.
-    pub(crate) fn measures(&self) -> impl Iterator<Item = (NodeId, u64, usize)> + '_ {
-        self.links.iter().map(|link| (link.node, link.operator.late_rows(), link.operator.state_bytes()))
+    /// Each operator, to be measured.
+    pub(crate) fn operators(&self) -> impl Iterator<Item = (NodeId, &dyn Operator)> {
+        self.links.iter().map(|link| (link.node, link.operator.as_ref()))
     }
 }

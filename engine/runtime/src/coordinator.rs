@@ -66,6 +66,8 @@ struct Run<'a> {
     /// Sources that have still to say that they are drained; `None` while nobody asked.
     draining: Option<usize>,
     stopping: bool,
+    /// The epoch that was begun to see what a checkpoint lets go of.
+    relief: Option<Epoch>,
     /// Why the job stops by itself.
     reason: Option<JobError>,
 }
@@ -103,6 +105,7 @@ impl<'a> Coordinator<'a> {
             began: Instant::now(),
             draining: None,
             stopping: false,
+            relief: None,
             reason: None,
         };
         let result = run.until_end(&mut reports).await;
@@ -221,7 +224,8 @@ impl Run<'_> {
         }
     }
 
-    /// Stops the job with a last checkpoint where its state has outgrown the bound.
+    /// Stops the job with a last checkpoint where its state has outgrown the bound. Where there are checkpoints, one is
+    /// taken before, since some memory holds what only waits for it.
     async fn weigh(&mut self) {
         let Some(bound_bytes) = self.coordinator.state_memory_max else { return };
         if self.stopping || self.draining.is_some() || self.tracker.in_flight().is_some() {
@@ -229,14 +233,19 @@ impl Run<'_> {
         }
         let status = self.coordinator.board.status();
         if status.state_bytes <= bound_bytes {
+            self.relief = None;
             return;
         }
-        let largest = self.coordinator.fingerprints.get(self.coordinator.board.largest_state());
+        if self.coordinator.store.is_some() && self.relief.is_none() {
+            self.begin_epoch(false).await;
+            self.relief = Some(self.epoch);
+            return;
+        }
         self.reason = Some(JobError::StateMemory {
             job: self.coordinator.job.to_owned(),
             state_bytes: status.state_bytes,
             bound_bytes,
-            largest: largest.cloned().unwrap_or_default(),
+            largest: status.largest_state().map(|operator| operator.description.clone()).unwrap_or_default(),
         });
         self.stopping = true;
         self.begin_epoch(true).await;

@@ -43,8 +43,8 @@ pub enum JobError {
     },
     /// The state has outgrown its bound. The job has ended with a checkpoint that it can go on from.
     #[error(
-        "job {job}: its state takes {state_bytes} bytes, and the bound is {bound_bytes}; most of it is in: {largest}. It \
-         stopped with a checkpoint: raise state_memory_max, shorten updating_ttl, or let more instances share the work"
+        "job {job}: its state takes {state_bytes} bytes, and state_memory_max is {bound_bytes}; most of it is in: {largest}. \
+         It stopped with a checkpoint that it goes on from: raise state_memory_max or shorten updating_ttl"
     )]
     StateMemory {
         /// The job.
@@ -53,7 +53,7 @@ pub enum JobError {
         state_bytes: usize,
         /// How much it may take.
         bound_bytes: usize,
-        /// The node with the most of it.
+        /// What the operator with the most of it does.
         largest: String,
     },
     /// A mistake of ours.
@@ -71,7 +71,8 @@ impl JobError {
         JobError::Connector { job: job.to_owned(), source: Arc::new(error) }
     }
 
-    pub(crate) fn operator(job: &str, error: OperatorError) -> Self {
+    /// An operator, or what it stands on, failed.
+    pub fn operator(job: &str, error: OperatorError) -> Self {
         JobError::Operator { job: job.to_owned(), source: Arc::new(error) }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use headwater_core::SpillStore;
 use headwater_plan::{Graph, NodeId};
 use headwater_state::{CheckpointStore, Manifest};
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::build::{Builder, fingerprints, restored_watermark};
 use crate::coordinator::{Coordinator, JobEnd, Stop, commit};
 use crate::error::{JobError, chain};
+use crate::operators::{SpillSpace, Storage};
 use crate::status::{JobBoard, JobPhase, JobStatus};
 
 /// How a job runs.
@@ -26,15 +28,42 @@ pub struct JobSettings {
     pub flush_interval: Duration,
     /// How many bytes of memory the state may take: a job whose state is larger stops with a checkpoint and an error.
     pub state_memory_max: Option<usize>,
+    /// Where rows by key go that memory has no room for; `None` keeps all of them in memory.
+    pub spill: Option<SpillSettings>,
     /// What happens when it fails.
     pub restart: RestartPolicy,
+}
+
+impl JobSettings {
+    /// Bounds the memory of the state. Half of it is for rows by key, which go to the store when it is used up; the other
+    /// half is for what cannot be spilled, windows and indices.
+    pub fn bounded(self, state_memory_max: usize, store: Arc<dyn SpillStore>) -> Self {
+        let spill = SpillSettings { store, memory_max: state_memory_max / 2 };
+        JobSettings { state_memory_max: Some(state_memory_max), spill: Some(spill), ..self }
+    }
+}
+
+/// Where rows by key go that memory has no room for.
+#[derive(Clone, Debug)]
+pub struct SpillSettings {
+    /// Takes them.
+    pub store: Arc<dyn SpillStore>,
+    /// How many bytes of memory rows by key and their indices may take in all the operators of a job together.
+    pub memory_max: usize,
 }
 
 impl Default for JobSettings {
     fn default() -> Self {
         let restart = RestartPolicy::default();
         let (checkpoint_interval, flush_interval) = (Some(Duration::from_secs(10)), Duration::from_secs(1));
-        JobSettings { parallelism: 1, checkpoint_interval, flush_interval, state_memory_max: None, restart }
+        JobSettings {
+            parallelism: 1,
+            checkpoint_interval,
+            flush_interval,
+            state_memory_max: None,
+            spill: None,
+            restart,
+        }
     }
 }
 
@@ -97,6 +126,8 @@ impl Job {
                 Ok(JobEnd::Stopped) => JobPhase::Stopped,
                 Err(error) => JobPhase::Failed { reason: chain(error) },
             });
+            // Whoever waits for the end may rely on nothing being left, on disk or elsewhere.
+            drop(supervisor);
             let _ = end_sender.send(Some(end));
         });
         Ok(Job { name: name.to_owned(), board, stop, ended, _supervisor: task })
@@ -186,6 +217,7 @@ impl Supervisor {
             store: self.checkpoints.as_ref(),
             manifest: manifest.as_ref(),
             board: &self.board,
+            storage: &self.storage(),
         };
         let fingerprints = fingerprints(&self.graph);
         if let Some(manifest) = &manifest {
@@ -211,6 +243,15 @@ impl Supervisor {
             stop: self.stop.clone(),
         };
         coordinator.run(built).await
+    }
+
+    /// How operators keep their state.
+    fn storage(&self) -> Storage {
+        let storage = Storage::new(self.checkpoints.is_some());
+        match &self.settings.spill {
+            Some(spill) => storage.with_spill(SpillSpace::new(spill.store.clone(), spill.memory_max)),
+            None => storage,
+        }
     }
 
     /// What the checkpoint's sinks staged and may not have committed, by the sinks' numbers in today's graph.

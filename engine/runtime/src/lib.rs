@@ -20,10 +20,12 @@ pub mod operators;
 mod report;
 mod source_task;
 mod source_time;
+mod spill;
 mod status;
 mod tail;
 
 pub use coordinator::{JobEnd, Stop};
 pub use error::{JobError, chain as error_chain};
-pub use job::{Job, JobSettings, RestartPolicy};
-pub use status::{JobPhase, JobStatus, SinkStatus, SourceStatus};
+pub use job::{Job, JobSettings, RestartPolicy, SpillSettings};
+pub use spill::SpillFolder;
+pub use status::{JobPhase, JobStatus, OperatorStatus, SinkStatus, SourceStatus};

@@ -262,10 +262,11 @@ impl Running {
 
 /// Writes the chain's own counts to the board.
 pub(crate) fn publish_measures(chain: &Chain, boards: &[(NodeId, Arc<InstanceBoard>)]) {
-    for (node, late_rows, state_bytes) in chain.measures() {
+    for (node, operator) in chain.operators() {
         if let Some((_, board)) = boards.iter().find(|(known, _)| *known == node) {
-            board.late_rows.store(late_rows, Ordering::Relaxed);
-            board.state_bytes.store(state_bytes, Ordering::Relaxed);
+            board.late_rows.store(operator.late_rows(), Ordering::Relaxed);
+            board.state_bytes.store(operator.state_bytes(), Ordering::Relaxed);
+            board.spilled_bytes.store(operator.spilled_bytes(), Ordering::Relaxed);
         }
     }
 }

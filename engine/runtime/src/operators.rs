@@ -33,12 +33,14 @@ mod settle;
 mod slice_aggregate;
 mod source_columns;
 mod state_log;
+mod storage;
 mod union;
 mod unnest;
 mod window_function;
 mod window_rows;
 
 pub use source_columns::{SourceColumns, SourceRows};
+pub use storage::{SpillSpace, Storage};
 
 use assign_windows::AssignWindows;
 use fold::FoldOperator;
@@ -59,12 +61,12 @@ use window_function::WindowFunctionOperator;
 /// How many rows an emitted batch has at most, and how many groups a partial aggregation holds before it lets go.
 const BATCH_ROWS: usize = 8192;
 
-/// The operator of a node that is neither a source nor a sink, and waits for nothing. Where no checkpoints are `kept`, nothing is put by for
-/// them.
+/// The operator of a node that is neither a source nor a sink, and waits for nothing; it keeps its state as `storage`
+/// says.
 ///
 /// # Errors
 /// When the node is none of an operator, has no input, or holds expressions that do not fit together.
-pub fn build(graph: &Graph, node: NodeId, kept: bool) -> Result<Box<dyn Operator>, OperatorError> {
+pub fn build(graph: &Graph, node: NodeId, storage: &Storage) -> Result<Box<dyn Operator>, OperatorError> {
     let found = graph.nodes.get(node).ok_or_else(|| OperatorError::plan(format!("there is no node {node}")))?;
     let schema = found.schema.clone();
     let input = |number: usize| input_schema(graph, node, number);
@@ -73,19 +75,19 @@ pub fn build(graph: &Graph, node: NodeId, kept: bool) -> Result<Box<dyn Operator
         NodeKind::Map(map) => Box::new(MapOperator::new(map, schema)),
         NodeKind::GroupAggregate(group) if group.phase == Phase::Partial => Box::new(GroupPartial::new(group, schema)?),
         NodeKind::GroupAggregate(group) if group.phase == Phase::Single && input(0)?.is_updating() => {
-            Box::new(Recompute::new(group, &input(0)?, schema, hash(0), kept)?)
+            Box::new(Recompute::new(group, &input(0)?, schema, hash(0), storage)?)
         }
-        NodeKind::GroupAggregate(group) => Box::new(GroupAggregate::new(group, schema, kept)?),
+        NodeKind::GroupAggregate(group) => Box::new(GroupAggregate::new(group, schema, storage)?),
         NodeKind::WindowAggregate(aggregate) => window_aggregate(aggregate, found)?,
         NodeKind::WindowFunction(function) => Box::new(WindowFunctionOperator::new(function, schema, hash(0))?),
         NodeKind::KeyedWindowFunction(function) => {
-            Box::new(KeyedWindowFunction::new(function, &input(0)?, schema, hash(0), kept)?)
+            Box::new(KeyedWindowFunction::new(function, &input(0)?, schema, hash(0), storage)?)
         }
         NodeKind::Join(join) => {
             let inputs = JoinInputs { schemas: [input(0)?, input(1)?], hash_columns: [hash(0), hash(1)] };
             match join.time {
-                JoinTime::AsOf => Box::new(AsOfJoin::new(join, inputs, schema, kept)?),
-                _ => Box::new(JoinOperator::new(join, inputs, schema, kept)?),
+                JoinTime::AsOf => Box::new(AsOfJoin::new(join, inputs, schema, storage)?),
+                _ => Box::new(JoinOperator::new(join, inputs, schema, storage)?),
             }
         }
         NodeKind::Unnest(unnest) => Box::new(Unnest::new(unnest, schema)),

@@ -191,6 +191,7 @@ impl Running {
         self.task.tail.send(&mut self.collected).await?;
         let staged = self.task.tail.barrier(barrier).await?;
         self.task.epoch = barrier.epoch;
+        self.measure();
         let acks = self.acks(self.watermark, snapshots, staged);
         self.report(Report::Acknowledged { epoch: barrier.epoch, acks }).await
     }

@@ -55,6 +55,10 @@ pub struct JobStatus {
     pub checkpoint_at: Option<SystemTime>,
     /// Bytes of state in memory.
     pub state_bytes: usize,
+    /// Bytes of state on local disk.
+    pub spilled_bytes: usize,
+    /// Its operators, those without state too.
+    pub operators: Vec<OperatorStatus>,
     /// How often the job has gone on from a checkpoint after a failure.
     pub restarts: u64,
 }
@@ -83,6 +87,19 @@ pub struct SinkStatus {
     pub table: String,
     /// Rows written since the job was started.
     pub rows: u64,
+}
+
+/// An operator as it is at this moment, all instances together.
+#[derive(Clone, Debug)]
+pub struct OperatorStatus {
+    /// Its number in the graph.
+    pub node: NodeId,
+    /// What it does: its line in the graph's text.
+    pub description: String,
+    /// Bytes of state in memory.
+    pub state_bytes: usize,
+    /// Bytes of state on local disk.
+    pub spilled_bytes: usize,
 }
 
 /// What a job's tasks and its coordinator write, and [`JobBoard::status`] reads.
@@ -114,7 +131,7 @@ pub(crate) struct NodeBoard {
 enum BoardKind {
     Source(String),
     Sink(String),
-    Operator,
+    Operator(String),
 }
 
 type InstanceBoardRef = std::sync::Arc<InstanceBoard>;
@@ -131,6 +148,7 @@ pub(crate) struct InstanceBoard {
     pub(crate) idle: std::sync::atomic::AtomicBool,
     pub(crate) late_rows: AtomicU64,
     pub(crate) state_bytes: AtomicUsize,
+    pub(crate) spilled_bytes: AtomicUsize,
 }
 
 impl Default for InstanceBoard {
@@ -144,6 +162,7 @@ impl Default for InstanceBoard {
             idle: std::sync::atomic::AtomicBool::new(false),
             late_rows: AtomicU64::new(0),
             state_bytes: AtomicUsize::new(0),
+            spilled_bytes: AtomicUsize::new(0),
         }
     }
 }
@@ -167,12 +186,19 @@ impl NodeBoard {
     }
 }
 
+impl JobStatus {
+    /// The operator that holds most state in memory.
+    pub fn largest_state(&self) -> Option<&OperatorStatus> {
+        self.operators.iter().max_by_key(|operator| operator.state_bytes)
+    }
+}
+
 impl JobBoard {
     pub(crate) fn new(name: &str, graph: &Graph) -> Self {
         let kind = |id: NodeId| match &graph.nodes[id].kind {
             NodeKind::Source(source) => BoardKind::Source(source.table.clone()),
             NodeKind::Sink(sink) => BoardKind::Sink(sink.table.clone()),
-            _ => BoardKind::Operator,
+            _ => BoardKind::Operator(graph.describe(id)),
         };
         let node = |id| NodeBoard { kind: kind(id), instances: Mutex::default() };
         let progress = Progress { phase: JobPhase::Starting, epoch: None, duration: None, at: None, restarts: 0 };
@@ -214,19 +240,23 @@ impl JobBoard {
 
     pub(crate) fn status(&self) -> JobStatus {
         let mut sources: Vec<SourceStatus> = Vec::new();
-        let mut sinks = Vec::new();
-        for node in &self.nodes {
+        let (mut sinks, mut operators) = (Vec::new(), Vec::new());
+        for (number, node) in self.nodes.iter().enumerate() {
             match &node.kind {
                 BoardKind::Source(table) => sources.push(source_status(table, node)),
                 BoardKind::Sink(table) => {
                     let rows = node.total(|i| i.rows.load(Ordering::Relaxed));
                     sinks.push(SinkStatus { table: table.clone(), rows });
                 }
-                BoardKind::Operator => {}
+                BoardKind::Operator(description) => operators.push(OperatorStatus {
+                    node: number,
+                    description: description.clone(),
+                    state_bytes: node.total(|i| i.state_bytes.load(Ordering::Relaxed) as u64) as usize,
+                    spilled_bytes: node.total(|i| i.spilled_bytes.load(Ordering::Relaxed) as u64) as usize,
+                }),
             }
         }
         let late = |node: &NodeBoard| node.total(|i| i.late_rows.load(Ordering::Relaxed));
-        let state = |node: &NodeBoard| node.total(|i| i.state_bytes.load(Ordering::Relaxed) as u64) as usize;
         let progress = self.progress();
         JobStatus {
             name: self.name.clone(),
@@ -239,15 +269,11 @@ impl JobBoard {
             epoch: progress.epoch,
             checkpoint_duration: progress.duration,
             checkpoint_at: progress.at,
-            state_bytes: self.nodes.iter().map(state).sum(),
+            state_bytes: operators.iter().map(|operator| operator.state_bytes).sum(),
+            spilled_bytes: operators.iter().map(|operator| operator.spilled_bytes).sum(),
+            operators,
             restarts: progress.restarts,
         }
-    }
-
-    /// The number of the node that holds most state.
-    pub(crate) fn largest_state(&self) -> usize {
-        let state = |node: &NodeBoard| node.total(|i| i.state_bytes.load(Ordering::Relaxed) as u64);
-        (0..self.nodes.len()).max_by_key(|node| state(&self.nodes[*node])).unwrap_or(0)
     }
 }
 

@@ -122,7 +122,8 @@ function showQueries(status) {
     cell(row, late, "lag", query.watermark_lag_s === null ? "–" : duration(query.watermark_lag_s));
     cell(row, "number", "waiting", waiting(query.sources));
     cell(row, "number", "late", query.late_rows.toLocaleString("en"));
-    cell(row, "number", "memory", bytes(query.state_bytes));
+    const spilled = query.spilled_bytes > 0 ? ` + ${bytes(query.spilled_bytes)} on disk` : "";
+    cell(row, "number", "memory", bytes(query.state_bytes) + spilled);
     cell(row, "number", "checkpoint", query.epoch === null ? "–" : `#${query.epoch}${took(query.checkpoint_ms)}`);
     return row;
   });

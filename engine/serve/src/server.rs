@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use headwater_plan::Connectors;
-use headwater_runtime::{Job, JobSettings, Stop};
+use headwater_plan::{ByteSize, Connectors};
+use headwater_runtime::{Job, JobError, JobSettings, SpillFolder, Stop};
 use headwater_state::CheckpointStore;
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
@@ -43,7 +43,7 @@ pub struct ServerSettings {
     pub http_listen: SocketAddr,
     /// The folder of query files, `*.sql`.
     pub queries_dir: PathBuf,
-    /// Checkpoints stand below it, in `checkpoints`, and tables with relative paths.
+    /// Checkpoints stand below it, in `checkpoints`, spilled state in `spill`, and tables with relative paths.
     pub data_dir: PathBuf,
     /// How many instances share the work of a node that several can share.
     pub parallelism: usize,
@@ -51,6 +51,8 @@ pub struct ServerSettings {
     pub checkpoint_interval: Duration,
     /// Memory that all ad-hoc queries together may take before they spill to disk, in bytes.
     pub query_memory_bytes: usize,
+    /// Memory that the state of each query may take whose file does not say.
+    pub state_memory_max: ByteSize,
 }
 
 /// A running server.
@@ -161,15 +163,18 @@ impl Server {
     ) -> Result<(), ServeError> {
         for planned in scripts {
             let Some(graph) = planned.script.graph else { continue };
+            let failed = |source| ServeError::Job { query: planned.name.clone(), source: Box::new(source) };
+            let spill = SpillFolder::open(settings.data_dir.join("spill").join(&planned.name));
+            let spill = spill.map_err(|error| failed(JobError::operator(&planned.name, error)))?;
             let job_settings = JobSettings {
                 parallelism: settings.parallelism,
                 checkpoint_interval: Some(settings.checkpoint_interval),
                 ..JobSettings::default()
             };
+            let state_memory_max = planned.script.state_memory_max.unwrap_or(settings.state_memory_max);
+            let job_settings = job_settings.bounded(state_memory_max.0, Arc::new(spill));
             let started = Job::start(&planned.name, graph, job_settings, Some(checkpoints.clone())).await;
-            let job =
-                started.map_err(|source| ServeError::Job { query: planned.name.clone(), source: Box::new(source) })?;
-            let job = Arc::new(job);
+            let job = Arc::new(started.map_err(failed)?);
             self.service.add_job(Arc::clone(&job));
             self.watching.spawn(watch(job));
         }

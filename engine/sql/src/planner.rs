@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
 use headwater_plan::options::nearest;
-use headwater_plan::{Connectors, OptionValue, Options, SinkSpec, TableDeclaration};
+use headwater_plan::{ByteSize, Connectors, OptionValue, Options, SinkSpec, TableDeclaration};
 
 pub(crate) use stream::Stream;
 
@@ -74,6 +74,7 @@ pub(crate) fn plan(
         outputs: Vec::new(),
         answers: Vec::new(),
         settings: BTreeMap::new(),
+        state_memory_max: None,
         selects: 0,
         late_sinks: Vec::new(),
     };
@@ -99,6 +100,7 @@ struct Planner<'a> {
     outputs: Vec<OutputInfo>,
     answers: Vec<Answer>,
     settings: BTreeMap<String, OptionValue>,
+    state_memory_max: Option<ByteSize>,
     selects: usize,
     late_sinks: Vec<LateSink>,
 }
@@ -157,6 +159,14 @@ impl Planner<'_> {
                     return Err(error.hint("write it as interval '1 day'"));
                 }
             },
+            "state_memory_max" => {
+                let size = match &value {
+                    OptionValue::Text(text) | OptionValue::Number(text) => text.parse::<ByteSize>().ok(),
+                    _ => None,
+                };
+                let error = || wrong(&format!("is a size, not {value}")).hint("write it as '512MiB'");
+                self.state_memory_max = Some(size.ok_or_else(error)?);
+            }
             _ => {
                 let error = Diagnostic::new(format!("there is no setting '{name}'")).at(entry.key.span);
                 let near = nearest(&name, SETTINGS.into_iter()).map(|near| format!("did you mean '{near}'?"));
@@ -284,7 +294,7 @@ impl Planner<'_> {
         }
         let tables = self.catalog.tables().iter().map(|table| table.info.clone()).collect();
         let (outputs, answers, settings) = (self.outputs, self.answers, self.settings);
-        Ok(Script { graph, tables, outputs, answers, settings })
+        Ok(Script { graph, tables, outputs, answers, settings, state_memory_max: self.state_memory_max })
     }
 }
 
@@ -300,7 +310,7 @@ fn output(
 }
 
 /// What can be SET.
-const SETTINGS: [&str; 2] = ["parallelism", "updating_ttl"];
+const SETTINGS: [&str; 3] = ["parallelism", "state_memory_max", "updating_ttl"];
 
 /// More instances than this are a mistake.
 const MAX_PARALLELISM: usize = 1024;

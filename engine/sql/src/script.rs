@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
-use headwater_plan::{Graph, OptionValue};
+use headwater_plan::{ByteSize, Graph, OptionValue};
 
 /// A planned query file. Statements are numbered from 0.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Script {
     pub answers: Vec<Answer>,
     /// What `SET` set.
     pub settings: BTreeMap<String, OptionValue>,
+    /// How much memory the state of the job may take, where the file says.
+    pub state_memory_max: Option<ByteSize>,
 }
 
 /// A table of the file.

@@ -9,8 +9,8 @@ use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
-use headwater_core::{Epoch, RestoredChunk};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use headwater_core::{ChunkRows, Epoch, OperatorError, RestoredChunk};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
@@ -51,6 +51,14 @@ pub enum StoreError {
         step: &'static str,
         /// Why.
         source: ArrowError,
+    },
+    /// Rows that an operator had put on local disk could not be read back.
+    #[error("checkpoint chunk {path}: could not read its rows")]
+    Rows {
+        /// The file.
+        path: String,
+        /// Why.
+        source: OperatorError,
     },
     /// Somebody else has written this epoch.
     #[error("job {job} is run by somebody else: epoch {epoch} exists already")]
@@ -115,7 +123,7 @@ impl CheckpointStore {
                 chunks.push(match chunk.rows {
                     Some(rows) => {
                         let path = format!("chunks/{epoch}/{node}-{instance}-{number}.arrow");
-                        let written = ChunkRef { table: chunk.table, id: chunk.id, path, rows: rows.num_rows() };
+                        let written = ChunkRef { table: chunk.table, id: chunk.id, path, rows: rows.count() };
                         new_files.push((written.path.clone(), rows));
                         written
                     }
@@ -142,10 +150,14 @@ impl CheckpointStore {
     }
 
     /// Reads chunks back, in the order given.
-    pub async fn read(&self, job: &str, chunks: &[&ChunkRef]) -> Result<Vec<RestoredChunk>, StoreError> {
-        let read = |chunk: ChunkRef| async move { self.read_chunk(job, &chunk).await };
+    pub fn read<'a>(
+        &'a self,
+        job: &'a str,
+        chunks: &[&ChunkRef],
+    ) -> impl Stream<Item = Result<RestoredChunk, StoreError>> + use<'a> {
+        let read = move |chunk: ChunkRef| async move { self.read_chunk(job, &chunk).await };
         let owned: Vec<ChunkRef> = chunks.iter().map(|chunk| (*chunk).clone()).collect();
-        stream::iter(owned).map(read).buffered(CONCURRENT_FILES).try_collect().await
+        stream::iter(owned).map(read).buffered(CONCURRENT_FILES)
     }
 
     /// Deletes what no kept checkpoint of the job needs.
@@ -204,7 +216,8 @@ impl CheckpointStore {
         }
     }
 
-    async fn write_chunk(&self, job: &str, path: String, rows: RecordBatch) -> Result<(), StoreError> {
+    async fn write_chunk(&self, job: &str, path: String, rows: ChunkRows) -> Result<(), StoreError> {
+        let rows = rows.read().map_err(|source| StoreError::Rows { path: path.clone(), source })?;
         let encoded =
             encode(&rows).map_err(|source| StoreError::Chunk { path: path.clone(), step: "encode it", source })?;
         let path = self.job_path(job, &path);

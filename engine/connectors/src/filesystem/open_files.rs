@@ -88,7 +88,10 @@ impl OpenFiles {
     /// name.
     pub(super) fn snapshot(&mut self) -> Result<Vec<StateChunk>, ArrowError> {
         let mut chunks = Vec::new();
-        let chunk = |id: &String, rows| StateChunk { table: OPEN.to_owned(), id: id.clone(), rows };
+        let chunk = |id: &String, rows: Option<RecordBatch>| {
+            let rows = rows.map(Into::into);
+            StateChunk { table: OPEN.to_owned(), id: id.clone(), rows }
+        };
         for file in self.open.values_mut() {
             chunks.extend(file.kept.iter().map(|(id, _)| chunk(id, None)));
             let Some(first) = file.fresh.first() else { continue };

@@ -133,7 +133,7 @@ impl Manifest {
     fn complete(&mut self, staged: Staged) {
         self.named = staged.chunks.iter().map(|chunk| chunk.id.clone()).collect();
         for chunk in staged.chunks {
-            if let Some(rows) = chunk.rows {
+            if let Some(rows) = chunk.rows.map(|rows| rows.read().unwrap()) {
                 let known = self.chunks.insert(chunk.id, RestoredChunk { table: chunk.table, rows });
                 assert!(known.is_none(), "a chunk's name was used twice");
             }

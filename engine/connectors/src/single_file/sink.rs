@@ -157,6 +157,6 @@ impl Writer {
         let rows = RecordBatch::try_from_iter([("bytes", column)])
             .map_err(|error| failed(&self.path, "keep its length", error))?;
         self.chunk = Some((id.clone(), self.length));
-        Ok(StateChunk { table, id, rows: Some(rows) })
+        Ok(StateChunk { table, id, rows: Some(rows.into()) })
     }
 }

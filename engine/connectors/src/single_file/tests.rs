@@ -84,7 +84,7 @@ async fn open_sink(path: &Path) -> Box<dyn Sink> {
 fn restored(staged: &Staged) -> Vec<RestoredChunk> {
     let chunk = |chunk: &headwater_core::StateChunk| RestoredChunk {
         table: chunk.table.clone(),
-        rows: chunk.rows.clone().expect("the first snapshot hands its rows over"),
+        rows: chunk.rows.as_ref().expect("the first snapshot hands its rows over").read().unwrap(),
     };
     staged.chunks.iter().map(chunk).collect()
 }

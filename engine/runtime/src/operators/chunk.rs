@@ -39,7 +39,7 @@ impl Chunk {
     pub(super) fn hand_over(&mut self, table: &str, names: &mut ChunkNames) -> StateChunk {
         let (id, rows) = match &self.id {
             Some(id) => (id.clone(), None),
-            None => (self.id.insert(names.next()).clone(), Some(self.rows.clone())),
+            None => (self.id.insert(names.next()).clone(), Some(self.rows.clone().into())),
         };
         StateChunk { table: table.to_owned(), id, rows }
     }
@@ -58,7 +58,8 @@ impl ChunkNames {
         ChunkNames { epoch, count: 0 }
     }
 
-    fn next(&mut self) -> String {
+    /// The next name.
+    pub(super) fn next(&mut self) -> String {
         self.count += 1;
         format!("{}-{}", self.epoch, self.count)
     }

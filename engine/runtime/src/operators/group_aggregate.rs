@@ -25,8 +25,9 @@ use super::chunk::ChunkNames;
 use super::equality::equal_rows;
 use super::group_table::GroupTable;
 use super::retention::Retention;
-use super::row_table::RowTable;
+use super::row_table::{Changes, RowTable, SlotId};
 use super::state_log::{StateLog, split_weight};
+use super::storage::Storage;
 pub(super) use partial::GroupPartial;
 pub(super) use recompute::Recompute;
 
@@ -60,14 +61,18 @@ pub(super) struct GroupAggregate {
 }
 
 impl GroupAggregate {
-    /// `schema` is the node's output; `kept` says whether there will be checkpoints.
-    pub(super) fn new(node: &GroupAggregateNode, schema: StreamSchema, kept: bool) -> Result<Self, OperatorError> {
+    /// `schema` is the node's output.
+    pub(super) fn new(
+        node: &GroupAggregateNode,
+        schema: StreamSchema,
+        storage: &Storage,
+    ) -> Result<Self, OperatorError> {
         let aggregation = aggregation(node)?;
         let stored = stored_schema(&aggregation, &schema)?;
         Ok(GroupAggregate {
             delta: None,
-            groups: RowTable::new(stored.clone()),
-            log: StateLog::new(TABLE, &stored, aggregation.key_indices(), kept),
+            groups: RowTable::new(stored.clone(), storage),
+            log: StateLog::new(TABLE, &stored, aggregation.key_indices(), storage.kept()),
             retention: Retention::new(ttl(node)),
             begun: !node.keys.is_empty() || node.phase == Phase::Partial,
             aggregation,
@@ -173,7 +178,7 @@ impl Operator for GroupAggregate {
             self.flush(out)?;
         }
         if let Some(before) = self.retention.due(watermark.time) {
-            let forgotten = self.groups.take(&self.groups.hashes_aged(before)?)?;
+            let forgotten = self.groups.take_aged(before)?;
             self.log.record(weighted(self.log.schema(), &forgotten.rows, -1)?, self.groups.len())?;
         }
         Ok(watermark)
@@ -186,21 +191,32 @@ impl Operator for GroupAggregate {
     fn on_barrier(&mut self, epoch: Epoch, out: &mut dyn Output) -> Result<Snapshot, OperatorError> {
         self.flush(out)?;
         let (groups, schema) = (&self.groups, self.log.schema().clone());
-        let all = || weighted(&schema, &groups.rows(&groups.slots())?, 1);
-        let chunks = self.log.hand_over(groups.len(), &mut ChunkNames::of(epoch), all)?;
+        let stored = |slots: &[SlotId]| weighted(&schema, &groups.rows(slots)?, 1);
+        let chunks = self.log.hand_over(groups, &mut ChunkNames::of(epoch), stored)?;
         Ok(Snapshot { chunks })
     }
 
-    fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
-        let (rows, _) = split_weight(&self.log.restore(&chunks, range)?)?;
-        self.begun |= rows.num_rows() > 0;
+    fn restore_chunk(&mut self, chunk: RestoredChunk, range: KeyRange) -> Result<Option<RestoredChunk>, OperatorError> {
+        let Some(changes) = self.log.restore(&chunk, range)? else { return Ok(Some(chunk)) };
+        let (rows, weights) = split_weight(&changes)?;
         let rows = self.lay_out(rows.columns().to_vec(), rows.num_rows())?;
-        let hashes = self.hashes(&rows)?;
-        self.groups.insert(rows, &hashes, |_| 1, |_| 0)
+        let (hashes, degrees) = (self.hashes(&rows)?, vec![0; weights.len()]);
+        self.groups.apply(Changes { rows, hashes, weights, degrees })?;
+        Ok(None)
+    }
+
+    fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
+        chunks.into_iter().try_for_each(|chunk| self.restore_chunk(chunk, range).map(drop))?;
+        self.begun |= self.groups.len() > 0;
+        Ok(())
     }
 
     fn state_bytes(&self) -> usize {
-        self.groups.size() + self.delta.as_ref().map_or(0, GroupTable::size)
+        self.groups.size() + self.log.size() + self.delta.as_ref().map_or(0, GroupTable::size)
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.groups.spilled_bytes()
     }
 }
 

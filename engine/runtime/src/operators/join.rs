@@ -23,6 +23,7 @@ use headwater_plan::{JoinNode, JoinTime};
 use super::chunk::{ChunkNames, StoredWatermark};
 use super::retention::Retention;
 use super::row_table::SlotId;
+use super::storage::Storage;
 pub(super) use as_of::AsOfJoin;
 use headwater_core::changelog::row_weights;
 use headwater_core::key::HashedMap;
@@ -53,12 +54,12 @@ pub(super) struct JoinInputs {
 }
 
 impl JoinOperator {
-    /// `schema` is the node's output; `kept` says whether there will be checkpoints.
+    /// `schema` is the node's output.
     pub(super) fn new(
         node: &JoinNode,
         inputs: JoinInputs,
         schema: StreamSchema,
-        kept: bool,
+        storage: &Storage,
     ) -> Result<Self, OperatorError> {
         let [left, right] = alone(node.join_type);
         let JoinInputs { schemas: [left_schema, right_schema], hash_columns: [left_hash, right_hash] } = inputs;
@@ -69,8 +70,8 @@ impl JoinOperator {
         Ok(JoinOperator {
             pairing: Pairing::new(node, &left_schema, &right_schema)?,
             sides: [
-                Side::new("left", node.left_keys.clone(), &left_schema, left, left_hash, kept),
-                Side::new("right", node.right_keys.clone(), &right_schema, right, right_hash, kept),
+                Side::new("left", node.left_keys.clone(), &left_schema, left, left_hash, storage),
+                Side::new("right", node.right_keys.clone(), &right_schema, right, right_hash, storage),
             ],
             time: node.time,
             pairs_come_out: matches!(
@@ -297,12 +298,22 @@ impl Operator for JoinOperator {
         Ok(Snapshot { chunks })
     }
 
+    fn restore_chunk(&mut self, chunk: RestoredChunk, range: KeyRange) -> Result<Option<RestoredChunk>, OperatorError> {
+        for side in &mut self.sides {
+            if side.restore(&chunk, range, self.pairing.null_equal)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(chunk))
+    }
+
     fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
         self.watermark = StoredWatermark::restored(&chunks);
-        let [left, right] = &mut self.sides;
-        let left = left.restore(&chunks, range, self.pairing.null_equal)?;
-        let right = right.restore(&chunks, range, self.pairing.null_equal)?;
-        self.restore_degrees([left, right])
+        for chunk in chunks {
+            self.restore_chunk(chunk, range)?;
+        }
+        let matched = self.sides.each_mut().map(Side::take_matched);
+        self.restore_degrees(matched)
     }
 
     fn late_rows(&self) -> u64 {
@@ -310,7 +321,11 @@ impl Operator for JoinOperator {
     }
 
     fn state_bytes(&self) -> usize {
-        self.sides.iter().map(|side| side.table.size()).sum()
+        self.sides.iter().map(Side::size).sum()
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.sides.iter().map(|side| side.table.spilled_bytes()).sum()
     }
 }
 

@@ -12,8 +12,9 @@ use datafusion::physical_expr::PhysicalExpr;
 use super::chunk::ChunkNames;
 use super::evaluate;
 use super::retention::Retention;
-use super::row_table::{RowTable, Taken};
+use super::row_table::{Changes, RowTable, SlotId, Taken};
 use super::state_log::{StateLog, split_weight};
+use super::storage::Storage;
 use headwater_core::changelog::{fold, negated, row_weights};
 
 /// The state table: a row a row, with its weight.
@@ -47,15 +48,15 @@ impl KeyedRows {
         input: &StreamSchema,
         hash_columns: Vec<usize>,
         ttl: Option<Duration>,
-        kept: bool,
+        storage: &Storage,
     ) -> Self {
         let columns: Vec<_> = input.full().fields().iter().take(input.visible_count() + 1).cloned().collect();
         let schema = Arc::new(arrow::datatypes::Schema::new(columns));
         KeyedRows {
             keys,
             time_index: input.event_time_index(),
-            log: StateLog::new(TABLE, &schema, hash_columns, kept),
-            table: RowTable::new(schema),
+            log: StateLog::new(TABLE, &schema, hash_columns, storage.kept()),
+            table: RowTable::new(schema, storage),
             retention: Retention::new(ttl),
             pending: Vec::new(),
             pending_rows: 0,
@@ -113,7 +114,7 @@ impl KeyedRows {
     /// Forgets the keys that have not changed for too long.
     pub(super) fn forget(&mut self, watermark: Watermark) -> Result<(), OperatorError> {
         let Some(before) = self.retention.due(watermark.time) else { return Ok(()) };
-        let Taken { rows, weights } = self.table.take(&self.table.hashes_aged(before)?)?;
+        let Taken { rows, weights } = self.table.take_aged(before)?;
         let forgotten = negated(&weighted(self.log.schema(), &rows, weights)?)?;
         self.log.record(forgotten, self.table.len())
     }
@@ -121,24 +122,38 @@ impl KeyedRows {
     /// The state at a barrier; whoever owns it has flushed before.
     pub(super) fn snapshot(&mut self, epoch: Epoch) -> Result<Snapshot, OperatorError> {
         let (table, schema) = (&self.table, self.log.schema().clone());
-        let all = || {
-            let slots = table.slots();
+        let stored = |slots: &[SlotId]| {
             let weights = slots.iter().map(|slot| table.weight(*slot)).collect();
-            weighted(&schema, &table.rows(&slots)?, weights)
+            weighted(&schema, &table.rows(slots)?, weights)
         };
-        let chunks = self.log.hand_over(table.len(), &mut ChunkNames::of(epoch), all)?;
+        let chunks = self.log.hand_over(table, &mut ChunkNames::of(epoch), stored)?;
         Ok(Snapshot { chunks })
     }
 
-    /// Takes back the state of a checkpoint.
-    pub(super) fn restore(&mut self, chunks: &[RestoredChunk], range: KeyRange) -> Result<(), OperatorError> {
-        let rows = self.log.restore(chunks, range)?;
-        self.insert(&rows)
+    /// Takes back what a chunk of a checkpoint says; gives it back when it is of another table.
+    pub(super) fn restore(
+        &mut self,
+        chunk: RestoredChunk,
+        range: KeyRange,
+    ) -> Result<Option<RestoredChunk>, OperatorError> {
+        let Some(weighted) = self.log.restore(&chunk, range)? else { return Ok(Some(chunk)) };
+        let hashes = self.hashes(&weighted)?;
+        let (rows, weights) = split_weight(&weighted)?;
+        let rows = RecordBatch::try_new(self.table.schema().clone(), rows.columns().to_vec()).map_err(failed)?;
+        let degrees = vec![0; weights.len()];
+        self.table.apply(Changes { rows, hashes, weights, degrees })?;
+        Ok(None)
     }
 
     /// Bytes in memory.
     pub(super) fn size(&self) -> usize {
-        self.table.size() + self.pending.iter().map(RecordBatch::get_array_memory_size).sum::<usize>()
+        let pending: usize = self.pending.iter().map(RecordBatch::get_array_memory_size).sum();
+        self.table.size() + self.log.size() + pending
+    }
+
+    /// Bytes of what is spilled.
+    pub(super) fn spilled_bytes(&self) -> usize {
+        self.table.spilled_bytes()
     }
 }
 

@@ -16,6 +16,7 @@ use headwater_core::{
 use headwater_plan::KeyedWindowFunctionNode;
 
 use super::keyed_rows::KeyedRows;
+use super::storage::Storage;
 use super::window_function::{Functions, PartitionOrder};
 use headwater_core::changelog::{expand, fold};
 
@@ -38,14 +39,14 @@ impl KeyedWindowFunction {
         input: &StreamSchema,
         schema: StreamSchema,
         hash_columns: Vec<usize>,
-        kept: bool,
+        storage: &Storage,
     ) -> Result<Self, OperatorError> {
         let first = node.functions.first().ok_or_else(|| OperatorError::plan("a node without window functions"))?;
         let visible = input.visible_count();
         let order = PartitionOrder::new(&node.functions, input.full(), None, visible)?;
         let bound = node.bound.map(|bound| bound as u64).filter(|_| node.ranks.len() == node.functions.len());
         Ok(KeyedWindowFunction {
-            rows: KeyedRows::new(first.partition_by().to_vec(), input, hash_columns, node.ttl, kept),
+            rows: KeyedRows::new(first.partition_by().to_vec(), input, hash_columns, node.ttl, storage),
             functions: Functions::new(node.functions.clone(), node.ranks.clone(), order),
             visible,
             trims: bound.is_some() && !input.is_updating(),
@@ -134,11 +135,19 @@ impl Operator for KeyedWindowFunction {
         self.rows.snapshot(epoch)
     }
 
+    fn restore_chunk(&mut self, chunk: RestoredChunk, range: KeyRange) -> Result<Option<RestoredChunk>, OperatorError> {
+        self.rows.restore(chunk, range)
+    }
+
     fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
-        self.rows.restore(&chunks, range)
+        chunks.into_iter().try_for_each(|chunk| self.restore_chunk(chunk, range).map(drop))
     }
 
     fn state_bytes(&self) -> usize {
         self.rows.size()
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.rows.spilled_bytes()
     }
 }

@@ -4,27 +4,42 @@
 //! Rows lie in segments, immutable batches, of which there are few: eight of a size are merged into one, so that a row
 //! is copied a logarithmic number of times. A *slot* says where a row is now, and the index goes from a hash to slots.
 //! Two keys of one hash share an entry: whoever must tell them apart compares the keys.
+//!
+//! What is gone takes no room for long: a segment most of whose rows are gone is written anew without them, and so are
+//! slots and index. Where the table has more memory than its [`Share`], the rows of segments that nobody has looked at
+//! for the longest time are spilled; slots and index stay, so that only a row that is really there is ever read back.
 
+mod segment;
+mod set_off;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::compute::{concat_batches, interleave, min, take_record_batch};
+use arrow::array::{Array, ArrayRef, TimestampNanosecondArray, UInt32Array};
+use arrow::compute::{concat_batches, interleave, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use headwater_core::NO_TIME;
-use headwater_core::OperatorError;
-use headwater_core::schema::event_times;
-
 use headwater_core::key::HashedMap;
+use headwater_core::{NO_TIME, OperatorError, SpillStore};
+
+use super::storage::{Share, Storage};
+use segment::Segment;
+pub(super) use set_off::Changes;
 
 /// So many segments of one size are merged.
 const SEGMENTS_MAX: usize = 8;
 /// Segments up to this many rows are of the smallest size.
 const SMALL_ROWS: usize = 1024;
+/// No segment is merged to more rows: one is read, or written, at a time.
+const SEGMENT_ROWS_MAX: usize = 128 * 1024;
 /// Dead slots that are not worth sweeping.
-const DEAD_MIN: usize = 4096;
+const DEAD_MIN: usize = 1024;
+/// Segments of fewer rows are not worth writing anew.
+const HOLLOW_MIN: usize = 64;
 
-/// A number for a row as long as it is in the table.
+/// A number for a row as long as it is in the table. Whatever takes rows out may give the others new ones.
 pub(super) type SlotId = u32;
 
 /// Where a row is, and what is known of it.
@@ -37,15 +52,6 @@ struct Slot {
     degree: i64,
     segment: u32,
     row: u32,
-}
-
-#[derive(Debug)]
-struct Segment {
-    rows: RecordBatch,
-    slots: Vec<SlotId>,
-    live: usize,
-    /// The least event time of its rows; the end of time where they have none.
-    earliest: i64,
 }
 
 /// The slots of one hash; most have one.
@@ -92,8 +98,11 @@ pub(super) struct RowTable {
     index: HashedMap<Slots>,
     live: usize,
     dead: usize,
-    /// Rows that weigh less than nothing.
+    /// How many rows weigh less than nothing: they were taken back before they came.
     debts: usize,
+    /// Counts what was done, to know which segment has rested longest.
+    clock: Cell<u64>,
+    share: Option<Share>,
 }
 
 /// Rows that were taken out.
@@ -107,7 +116,7 @@ pub(super) struct Taken {
 
 impl RowTable {
     /// An empty table for rows of this schema.
-    pub(super) fn new(schema: SchemaRef) -> Self {
+    pub(super) fn new(schema: SchemaRef, storage: &Storage) -> Self {
         RowTable {
             schema,
             segments: Vec::new(),
@@ -117,6 +126,8 @@ impl RowTable {
             live: 0,
             dead: 0,
             debts: 0,
+            clock: Cell::new(0),
+            share: storage.share(),
         }
     }
 
@@ -132,8 +143,15 @@ impl RowTable {
 
     /// Bytes in memory, about.
     pub(super) fn size(&self) -> usize {
-        let rows = self.segments.iter().flatten().map(|segment| segment.rows.get_array_memory_size()).sum::<usize>();
-        rows + self.slots.capacity() * (size_of::<Slot>() + size_of::<SlotId>()) + self.index.capacity() * 40
+        let segments = self.segments.iter().flatten();
+        let rows: usize = segments.map(|segment| segment.memory_bytes() + segment.len() * size_of::<SlotId>()).sum();
+        let slots = self.slots.capacity() * size_of::<Slot>() + self.free.capacity() * size_of::<SlotId>();
+        rows + slots + self.index.capacity() * size_of::<(u64, Slots)>()
+    }
+
+    /// Bytes of what is spilled.
+    pub(super) fn spilled_bytes(&self) -> usize {
+        self.segments.iter().flatten().map(Segment::spilled_bytes).sum()
     }
 
     /// Adds rows with their hashes, weights (none of which is 0) and degrees.
@@ -168,9 +186,9 @@ impl RowTable {
             ids.push(id);
         }
         self.live += count;
-        let earliest = earliest(&rows);
-        self.segments[segment] = Some(Segment { rows, slots: ids, live: count, earliest });
-        self.merge_segments()
+        self.segments[segment] = Some(Segment::new(rows, ids, self.tick()));
+        self.merge_segments()?;
+        self.make_room()
     }
 
     /// The rows of the same hash, as pairs of the number of the hash and a slot. Hashes that `skip` names have none.
@@ -192,46 +210,45 @@ impl RowTable {
 
     /// The rows in these slots.
     pub(super) fn rows(&self, slots: &[SlotId]) -> Result<RecordBatch, OperatorError> {
-        let places: Vec<Option<usize>> = {
-            let mut next = 0;
-            let place = |segment: &Option<Segment>| {
-                segment.as_ref().map(|_| {
-                    next += 1;
-                    next - 1
-                })
-            };
-            self.segments.iter().map(place).collect()
-        };
+        let mut sources: Vec<Source> = Vec::new();
+        let mut numbers = vec![u32::MAX; self.segments.len()];
         let mut indices = Vec::with_capacity(slots.len());
         for slot in slots {
             let slot = &self.slots[*slot as usize];
-            let place = places.get(slot.segment as usize).copied().flatten();
-            let place = place.ok_or_else(|| OperatorError::plan("a row's segment is gone"))?;
-            indices.push((place, slot.row as usize));
+            let gone = || OperatorError::plan("a row's segment is gone");
+            let number = numbers.get_mut(slot.segment as usize).ok_or_else(gone)?;
+            if *number == u32::MAX {
+                *number = sources.len() as u32;
+                let segment = self.segments[slot.segment as usize].as_ref().ok_or_else(gone)?;
+                sources.push(Source { segment, wanted: (!segment.is_loaded()).then(Vec::new) });
+            }
+            indices.push((*number as usize, sources[*number as usize].place(slot.row)));
         }
-        let batches: Vec<&RecordBatch> = self.segments.iter().flatten().map(|segment| &segment.rows).collect();
-        gather(&self.schema, &batches, &indices)
+        let now = self.tick();
+        let batches = sources.into_iter().map(|source| self.gather(source, now)).collect::<Result<Vec<_>, _>>()?;
+        interleaved(&self.schema, &batches, &indices)
+    }
+
+    /// What a segment has of the rows that are wanted. Where it had to be read, only they are copied, and it stays in
+    /// memory as long as there is room.
+    fn gather(&self, source: Source<'_>, now: u64) -> Result<RecordBatch, OperatorError> {
+        let rows = source.segment.load(&self.schema, now)?;
+        let Some(wanted) = source.wanted else { return Ok(rows) };
+        let failed = |source| OperatorError::arrow("gather rows by key", source);
+        let wanted = take_record_batch(&rows, &UInt32Array::from(wanted)).map_err(failed)?;
+        drop(rows);
+        self.let_go()?;
+        Ok(wanted)
+    }
+
+    /// The hash of a row's key.
+    pub(super) fn hash(&self, slot: SlotId) -> u64 {
+        self.slots[slot as usize].hash
     }
 
     /// The weight of a row.
     pub(super) fn weight(&self, slot: SlotId) -> i64 {
         self.slots[slot as usize].weight
-    }
-
-    /// Whether any row weighs less than nothing: it was taken back before it came.
-    pub(super) fn has_debts(&self) -> bool {
-        self.debts > 0
-    }
-
-    /// Adds to the weight of a row; one that weighs nothing then is gone. [`RowTable::sweep`] has to follow.
-    pub(super) fn add_weight(&mut self, slot: SlotId, change: i64) {
-        let before = self.slots[slot as usize].weight;
-        let weight = before + change;
-        if weight == 0 {
-            return self.kill(slot);
-        }
-        self.debts = self.debts + usize::from(weight < 0) - usize::from(before < 0);
-        self.slots[slot as usize].weight = weight;
     }
 
     /// The degree of a row.
@@ -265,33 +282,55 @@ impl RowTable {
         }
         self.dead -= slots.len();
         self.free.extend(slots);
-        self.sweep_segments();
+        self.sweep()?;
         Ok(Taken { rows, weights })
     }
 
-    /// The slots of all rows.
+    /// The slots of all rows, those of rows that lie together one after another.
     pub(super) fn slots(&self) -> Vec<SlotId> {
-        (0..self.slots.len() as SlotId).filter(|slot| self.slots[*slot as usize].weight != 0).collect()
+        let mut found = Vec::with_capacity(self.live);
+        for (number, segment) in self.segments.iter().enumerate() {
+            let slots = segment.iter().flat_map(|segment| segment.slots.iter().enumerate());
+            found.extend(slots.filter(|(row, slot)| self.is_at(**slot, number, *row)).map(|(_, slot)| *slot));
+        }
+        found
+    }
+
+    /// The store where rows of the table are, if memory had no room for them.
+    pub(super) fn crowded(&self) -> Option<&dyn SpillStore> {
+        let share = self.share.as_ref().filter(|_| self.spilled_bytes() > 0);
+        share.map(Share::store)
     }
 
     /// The slots of rows that are older than `before`, by event time.
     pub(super) fn older(&self, before: i64) -> Result<Vec<SlotId>, OperatorError> {
-        self.at_times(before, |time| time < before)
+        self.between(i64::MIN, before)
     }
 
     /// The slots of rows that are to be forgotten for their age: those older than `before` but for rows without a time.
     pub(super) fn aged(&self, before: i64) -> Result<Vec<SlotId>, OperatorError> {
-        self.at_times(before, |time| time < before && time != NO_TIME.nanos())
+        let none = NO_TIME.nanos();
+        let mut found = self.between(i64::MIN, before.min(none))?;
+        found.extend(self.between(none + 1, before)?);
+        Ok(found)
     }
 
-    /// The slots of rows with such event times, all of which are before `before`.
-    fn at_times(&self, before: i64, wanted: impl Fn(i64) -> bool) -> Result<Vec<SlotId>, OperatorError> {
+    /// The slots of rows from the event time `from` up to, and without, `before`.
+    pub(super) fn between(&self, from: i64, before: i64) -> Result<Vec<SlotId>, OperatorError> {
         let mut found = Vec::new();
         for (number, segment) in self.segments.iter().enumerate() {
-            let Some(segment) = segment.as_ref().filter(|segment| segment.earliest < before) else { continue };
-            let times = event_times(&segment.rows)?;
-            for (row, (slot, time)) in segment.slots.iter().zip(times).enumerate() {
-                if time.is_some_and(&wanted) && self.is_at(*slot, number, row) {
+            let touched = |segment: &&Segment| segment.earliest < before && segment.latest >= from;
+            let Some(segment) = segment.as_ref().filter(touched) else { continue };
+            let all = segment.earliest >= from && segment.latest < before;
+            // A segment all of whose rows are meant need not be read.
+            let times = if all { None } else { Some(segment.times(&self.schema)?) };
+            for (row, slot) in segment.slots.iter().enumerate() {
+                // What has no time is the result of no rows, and never old.
+                let within = |times: &TimestampNanosecondArray| {
+                    times.is_valid(row) && (from..before).contains(&times.value(row))
+                };
+                let meant = times.as_ref().is_none_or(within);
+                if meant && self.is_at(*slot, number, row) {
                     found.push(*slot);
                 }
             }
@@ -300,7 +339,7 @@ impl RowTable {
     }
 
     /// The hashes of rows, each once, all of whose rows are to be forgotten for their age.
-    pub(super) fn hashes_aged(&self, before: i64) -> Result<Vec<u64>, OperatorError> {
+    fn hashes_aged(&self, before: i64) -> Result<Vec<u64>, OperatorError> {
         let mut counts: HashedMap<usize> = HashMap::default();
         for slot in self.aged(before)? {
             *counts.entry(self.slots[slot as usize].hash).or_default() += 1;
@@ -313,22 +352,20 @@ impl RowTable {
     }
 
     /// Removes rows.
-    pub(super) fn remove(&mut self, slots: &[SlotId]) {
+    pub(super) fn remove(&mut self, slots: &[SlotId]) -> Result<(), OperatorError> {
         for slot in slots {
             self.kill(*slot);
         }
-        self.sweep();
+        self.sweep()?;
+        self.shrink();
+        Ok(())
     }
 
-    /// Lets go of what rows that are gone have left behind.
-    pub(super) fn sweep(&mut self) {
-        self.sweep_segments();
-        if self.dead > self.live + DEAD_MIN {
-            let slots = &self.slots;
-            self.index.retain(|_, entry| entry.retain(|slot| slots[slot as usize].weight != 0));
-            self.free = (0..slots.len() as SlotId).filter(|slot| slots[*slot as usize].weight == 0).collect();
-            self.dead = 0;
-        }
+    /// Takes out the rows of every hash all of whose rows are older than `before` and have a time.
+    pub(super) fn take_aged(&mut self, before: i64) -> Result<Taken, OperatorError> {
+        let taken = self.take(&self.hashes_aged(before)?)?;
+        self.shrink();
+        Ok(taken)
     }
 
     fn kill(&mut self, slot: SlotId) {
@@ -346,8 +383,13 @@ impl RowTable {
 
     /// Whether the row with this number is alive and still in this slot.
     fn is_at(&self, slot: SlotId, segment: usize, row: usize) -> bool {
-        let slot = &self.slots[slot as usize];
-        slot.weight != 0 && slot.segment as usize == segment && slot.row as usize == row
+        let here = |slot: &Slot| slot.weight != 0 && slot.segment as usize == segment && slot.row as usize == row;
+        self.slots.get(slot as usize).is_some_and(here)
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.set(self.clock.get() + 1);
+        self.clock.get()
     }
 
     fn free_segment(&mut self) -> usize {
@@ -359,41 +401,117 @@ impl RowTable {
             }
         }
     }
+}
 
-    fn sweep_segments(&mut self) {
+/// Room: what is gone is swept, what is small is merged, what rests is spilled.
+impl RowTable {
+    /// Gives back what rows took that are gone.
+    fn sweep(&mut self) -> Result<(), OperatorError> {
         for segment in &mut self.segments {
             if segment.as_ref().is_some_and(|segment| segment.live == 0) {
                 *segment = None;
             }
         }
+        while self.segments.last().is_some_and(Option::is_none) {
+            self.segments.pop();
+        }
+        self.compact_segments()?;
+        self.make_room()
+    }
+
+    /// Gives back what slots and index took of rows that are gone. Rows that are only taken out to come back changed are
+    /// no reason to.
+    fn shrink(&mut self) {
+        if self.live == 0 || (self.slots.len() > DEAD_MIN && self.slots.len() / 4 > self.live) {
+            self.renumber();
+        } else if self.dead > self.live + DEAD_MIN {
+            let slots = &self.slots;
+            self.index.retain(|_, entry| entry.retain(|slot| slots[slot as usize].weight != 0));
+            self.free = (0..slots.len() as SlotId).filter(|slot| slots[*slot as usize].weight == 0).collect();
+            self.dead = 0;
+        }
+    }
+
+    /// Writes segments anew most of whose rows are gone: a row that is copied pays for one that went.
+    fn compact_segments(&mut self) -> Result<(), OperatorError> {
+        let mut hollow: Vec<usize> = Vec::new();
+        let mut rows = 0;
+        for number in 0..self.segments.len() {
+            let Some(segment) = &self.segments[number] else { continue };
+            if segment.len() < HOLLOW_MIN || segment.live * 2 >= segment.len() {
+                continue;
+            }
+            rows += segment.live;
+            hollow.push(number);
+            if rows > SEGMENT_ROWS_MAX / 2 {
+                self.merge(&std::mem::take(&mut hollow))?;
+                rows = 0;
+            }
+        }
+        if hollow.is_empty() { Ok(()) } else { self.merge(&hollow) }
+    }
+
+    /// Numbers the slots anew, without those of rows that are gone.
+    fn renumber(&mut self) {
+        let mut slots = Vec::with_capacity(self.live);
+        let mut index: HashedMap<Slots> = HashMap::default();
+        for (number, segment) in self.segments.iter_mut().enumerate() {
+            let Some(segment) = segment else { continue };
+            for (row, id) in segment.slots.iter_mut().enumerate() {
+                let slot = self.slots[*id as usize];
+                if slot.weight == 0 || slot.segment as usize != number || slot.row as usize != row {
+                    // Names no row: no slot has this number.
+                    *id = SlotId::MAX;
+                    continue;
+                }
+                *id = slots.len() as SlotId;
+                index.entry(slot.hash).and_modify(|slots| slots.push(*id)).or_insert(Slots::One(*id));
+                slots.push(slot);
+            }
+        }
+        (self.slots, self.index, self.free, self.dead) = (slots, index, Vec::new(), 0);
     }
 
     fn merge_segments(&mut self) -> Result<(), OperatorError> {
-        let mut sizes: [Vec<usize>; 16] = Default::default();
+        let mut sizes: [Vec<(usize, usize)>; 16] = Default::default();
         for (number, segment) in self.segments.iter().enumerate() {
             if let Some(segment) = segment {
-                sizes[size_class(segment.rows.num_rows())].push(number);
+                sizes[size_class(segment.len())].push((segment.live, number));
             }
         }
-        match sizes.into_iter().find(|segments| segments.len() >= SEGMENTS_MAX) {
-            Some(segments) => self.merge(&segments),
-            None => Ok(()),
+        for size in &mut sizes {
+            size.sort_unstable();
+            let smallest = size.get(..SEGMENTS_MAX).unwrap_or_default();
+            let rows: usize = smallest.iter().map(|(live, _)| live).sum();
+            if !smallest.is_empty() && rows <= SEGMENT_ROWS_MAX {
+                let numbers: Vec<usize> = smallest.iter().map(|(_, number)| *number).collect();
+                return self.merge(&numbers);
+            }
         }
+        Ok(())
     }
 
     fn merge(&mut self, numbers: &[usize]) -> Result<(), OperatorError> {
         let failed = |source| OperatorError::arrow("merge rows by key", source);
-        let (mut batches, mut slots) = (Vec::new(), Vec::new());
+        let (mut batches, mut slots, mut used) = (Vec::new(), Vec::new(), 0);
         for number in numbers {
             let Some(segment) = self.segments[*number].take() else { continue };
+            used = used.max(segment.used());
             let alive: Vec<u32> = (0..segment.slots.len() as u32)
                 .filter(|row| self.is_at(segment.slots[*row as usize], *number, *row as usize))
                 .collect();
+            if alive.is_empty() {
+                continue;
+            }
             slots.extend(alive.iter().map(|row| segment.slots[*row as usize]));
-            batches.push(match alive.len() == segment.rows.num_rows() {
-                true => segment.rows,
-                false => take_record_batch(&segment.rows, &UInt32Array::from(alive)).map_err(failed)?,
+            let rows = segment.load(&self.schema, used)?;
+            batches.push(match alive.len() == rows.num_rows() {
+                true => rows,
+                false => take_record_batch(&rows, &UInt32Array::from(alive)).map_err(failed)?,
             });
+        }
+        if slots.is_empty() {
+            return Ok(());
         }
         let rows = concat_batches(&self.schema, &batches).map_err(failed)?;
         let number = self.free_segment();
@@ -401,9 +519,70 @@ impl RowTable {
             let slot = &mut self.slots[*slot as usize];
             (slot.segment, slot.row) = (number as u32, row as u32);
         }
-        let (live, earliest) = (slots.len(), earliest(&rows));
-        self.segments[number] = (live > 0).then_some(Segment { rows, slots, live, earliest });
+        self.segments[number] = Some(Segment::new(rows, slots, used));
         Ok(())
+    }
+
+    /// Bytes that the table has in memory and should not.
+    fn excess(&self) -> usize {
+        self.share.as_ref().map_or(0, |share| share.excess(self.size()))
+    }
+
+    /// Spills the rows that have rested longest, until the table has no more memory than it may, or no rows there.
+    fn make_room(&mut self) -> Result<(), OperatorError> {
+        while self.excess() > 0 {
+            let loaded =
+                self.segments.iter().enumerate().filter_map(|(number, segment)| Some((number, segment.as_ref()?)));
+            let loaded = loaded.filter(|(_, segment)| segment.is_loaded());
+            let Some((coldest, segment)) = loaded.min_by_key(|(_, segment)| (segment.used(), segment.earliest)) else {
+                break;
+            };
+            // What is small is put together first: a file for every few rows would be many files.
+            let small = self.small_segments();
+            if small.len() > 1 && small.contains(&coldest) {
+                self.merge(&small)?;
+            } else if let Some(share) = &self.share {
+                segment.unload(share.store())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The segments of the smallest size that were never spilled.
+    fn small_segments(&self) -> Vec<usize> {
+        let is_small = |segment: &Segment| segment.len() < SMALL_ROWS && !segment.is_spilled();
+        (0..self.segments.len()).filter(|number| self.segments[*number].as_ref().is_some_and(is_small)).collect()
+    }
+
+    /// Lets go of rows that were read back, those first that have rested longest, where there is no room for them.
+    fn let_go(&self) -> Result<(), OperatorError> {
+        let Some(share) = &self.share else { return Ok(()) };
+        while self.excess() > 0 {
+            let read = self.segments.iter().flatten().filter(|segment| segment.is_loaded() && segment.is_spilled());
+            let Some(coldest) = read.min_by_key(|segment| segment.used()) else { break };
+            coldest.unload(share.store())?;
+        }
+        Ok(())
+    }
+}
+
+/// A segment from which rows are gathered.
+struct Source<'a> {
+    segment: &'a Segment,
+    /// Which rows, where not all of them are at hand.
+    wanted: Option<Vec<u32>>,
+}
+
+impl Source<'_> {
+    /// Where a row of the segment will be in what is gathered.
+    fn place(&mut self, row: u32) -> usize {
+        match &mut self.wanted {
+            None => row as usize,
+            Some(wanted) => {
+                wanted.push(row);
+                wanted.len() - 1
+            }
+        }
     }
 }
 
@@ -418,14 +597,10 @@ fn size_class(rows: usize) -> usize {
     class
 }
 
-fn earliest(rows: &RecordBatch) -> i64 {
-    event_times(rows).ok().and_then(min).unwrap_or(i64::MAX)
-}
-
 /// Rows of several batches, each by the number of its batch and its own.
-fn gather(
+fn interleaved(
     schema: &SchemaRef,
-    batches: &[&RecordBatch],
+    batches: &[RecordBatch],
     indices: &[(usize, usize)],
 ) -> Result<RecordBatch, OperatorError> {
     if indices.is_empty() {

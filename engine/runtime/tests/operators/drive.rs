@@ -186,7 +186,8 @@ pub(crate) fn stored(snapshot: Snapshot, before: &Stored) -> Stored {
     let mut after = Stored::new();
     for chunk in snapshot.chunks {
         let key = (chunk.table, chunk.id);
-        let rows = match (chunk.rows, before.get(&key)) {
+        let handed = chunk.rows.map(|rows| rows.read().unwrap());
+        let rows = match (handed, before.get(&key)) {
             (Some(rows), None) => rows,
             (None, Some(rows)) => rows.clone(),
             (Some(_), Some(_)) => panic!("chunk {key:?} was written twice"),

@@ -11,5 +11,4 @@ mod scripts;
 mod session_oracle;
 mod slice_oracle;
 mod source_columns;
-mod window_cost;
 mod window_function_oracle;

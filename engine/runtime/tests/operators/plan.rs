@@ -13,7 +13,7 @@ use headwater_core::{Operator, StreamSchema};
 use headwater_plan::{
     Aggregate, Graph, NodeKind, Partitioning, Phase, Window, WindowAggregateNode, WindowFunctionNode,
 };
-use headwater_runtime::operators::build;
+use headwater_runtime::operators::{Storage, build};
 
 pub(crate) const TIME: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
 
@@ -69,7 +69,7 @@ impl Planned {
         let mut graph = Graph::default();
         let schema = if phase == Phase::Partial { &self.partial_schema } else { &self.final_schema };
         let id = graph.add(NodeKind::WindowAggregate(node), schema.clone(), true);
-        build(&graph, id, true).unwrap()
+        build(&graph, id, &Storage::new(true)).unwrap()
     }
 }
 
@@ -116,7 +116,7 @@ pub(crate) async fn window_functions(
     let from = graph.add(NodeKind::Union, input.clone(), true);
     let id = graph.add(NodeKind::WindowFunction(WindowFunctionNode { ranks: Vec::new(), functions }), output, true);
     graph.connect(from, id, 0, Partitioning::Hash(hash_columns));
-    move || build(&graph, id, true).unwrap()
+    move || build(&graph, id, &Storage::new(true)).unwrap()
 }
 
 async fn analyzed(context: &SessionContext, sql: &str) -> LogicalPlan {

@@ -12,7 +12,7 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use headwater_core::script::ScriptDriver;
 use headwater_core::{Operator, StreamSchema};
 use headwater_plan::{Graph, MapNode, NodeKind, Phase, Window};
-use headwater_runtime::operators::build;
+use headwater_runtime::operators::{Storage, build};
 
 use crate::oracle;
 use crate::plan::{Planned, window_functions};
@@ -92,5 +92,5 @@ fn a_map() {
     };
     let mut graph = Graph::default();
     let id = graph.add(NodeKind::Map(node), schema, true);
-    play("map", || build(&graph, id, true).unwrap());
+    play("map", || build(&graph, id, &Storage::new(true)).unwrap());
 }

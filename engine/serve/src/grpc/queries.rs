@@ -3,7 +3,9 @@
 use std::time::SystemTime;
 
 use headwater_core::EventTime;
-use headwater_proto::v1::{Checkpoint, GetQueryResponse, QueryPhase, QuerySummary, SinkProgress, SourceProgress};
+use headwater_proto::v1::{
+    Checkpoint, GetQueryResponse, OperatorState, QueryPhase, QuerySummary, SinkProgress, SourceProgress,
+};
 use headwater_runtime::JobPhase;
 use prost_types::{Duration, Timestamp};
 
@@ -22,6 +24,7 @@ pub(super) fn summary(report: &JobReport) -> QuerySummary {
         watermark_lag: report.watermark_lag.and_then(|lag| Duration::try_from(lag).ok()),
         late_rows: status.late_rows,
         state_bytes: status.state_bytes as u64,
+        spilled_bytes: status.spilled_bytes as u64,
         restarts: status.restarts,
     }
 }
@@ -47,6 +50,16 @@ pub(super) fn details(report: &JobReport) -> GetQueryResponse {
             .collect(),
         sinks: sinks
             .map(|(sink, rate)| SinkProgress { table: sink.table.clone(), rows: sink.rows, rows_per_second: *rate })
+            .collect(),
+        operators: status
+            .operators
+            .iter()
+            .map(|operator| OperatorState {
+                node: operator.node as u64,
+                description: operator.description.clone(),
+                state_bytes: operator.state_bytes as u64,
+                spilled_bytes: operator.spilled_bytes as u64,
+            })
             .collect(),
         checkpoint: status.epoch.map(|epoch| Checkpoint {
             epoch,

@@ -41,6 +41,15 @@ struct SinkLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperatorLabels {
+    query: String,
+    /// The operator's number in the graph.
+    node: u64,
+    /// Its kind.
+    operator: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CameraLabels {
     device: String,
     camera: String,
@@ -123,17 +132,31 @@ fn register_times(registry: &mut Registry, reports: &[JobReport]) {
     registry.register("checkpoint_duration_seconds", "How long the last checkpoint took", duration);
 }
 
+/// The words of an operator's line before it says of what: `inner join` of `inner join on [a = b]`.
+fn kind(description: &str) -> &str {
+    let ends = [" [", " on [", ":", " of "].iter().filter_map(|end| description.find(end));
+    &description[..ends.min().unwrap_or(description.len())]
+}
+
 /// What the queries hold, and what went wrong.
 fn register_state(registry: &mut Registry, reports: &[JobReport]) {
     let (late, restarts) = (Count::<QueryLabels>::default(), Count::<QueryLabels>::default());
-    let state = Level::<QueryLabels>::default();
+    let (state, by_operator, spilled) = (Level::<QueryLabels>::default(), Level::default(), Level::default());
     for report in reports {
         let labels = QueryLabels { query: report.status.name.clone() };
         late.get_or_create(&labels).inc_by(report.status.late_rows);
         restarts.get_or_create(&labels).inc_by(report.status.restarts);
         state.get_or_create(&labels).set(report.status.state_bytes as f64);
+        for operator in &report.status.operators {
+            let (query, node) = (labels.query.clone(), operator.node as u64);
+            let labels = OperatorLabels { query, node, operator: kind(&operator.description).to_owned() };
+            by_operator.get_or_create(&labels).set(operator.state_bytes as f64);
+            spilled.get_or_create(&labels).set(operator.spilled_bytes as f64);
+        }
     }
     registry.register("late_rows", "Rows that came too late for any window", late);
     registry.register("restarts", "How often a query went on from a checkpoint after a failure", restarts);
     registry.register("state_bytes", "State in memory", state);
+    registry.register("operator_state_bytes", "State in memory, by operator", by_operator);
+    registry.register("operator_spilled_bytes", "State on local disk, by operator", spilled);
 }

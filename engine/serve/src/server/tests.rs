@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use headwater_plan::ByteSize;
 use headwater_proto::v1::query_service_client::QueryServiceClient;
 use headwater_proto::v1::subscribe_response::Event;
 use headwater_proto::v1::{
@@ -54,6 +55,7 @@ fn settings(folder: &Path) -> ServerSettings {
         parallelism: 2,
         checkpoint_interval: Duration::from_millis(200),
         query_memory_bytes: 64 << 20,
+        state_memory_max: ByteSize(1 << 30),
     }
 }
 
@@ -208,6 +210,8 @@ async fn the_unary_methods_say_what_runs_and_who_is_there() {
     let details = client.get_query(GetQueryRequest { name: "people".into() }).await.unwrap().into_inner();
     assert!(details.graph.contains("sink people_10s"), "{}", details.graph);
     assert_eq!(details.sources[0].rows, 2);
+    let aggregate = details.operators.iter().find(|operator| operator.description.starts_with("aggregate"));
+    assert!(aggregate.unwrap().state_bytes > 0, "{:?}", details.operators);
     assert!(details.summary.unwrap().watermark_lag.unwrap().seconds > 1_000_000_000);
     let unknown = client.get_query(GetQueryRequest { name: "peple".into() }).await.unwrap_err();
     assert_eq!((unknown.code(), unknown.message()), (Code::NotFound, "there is no query peple; did you mean people?"));
@@ -343,6 +347,12 @@ async fn the_metrics_say_what_the_jobs_counted() {
     for name in ["watermark_lag_seconds", "checkpoint_epoch", "checkpoint_duration_seconds", "state_bytes"] {
         let start = format!("headwater_{name}{{query=\"people\"}} ");
         assert!(metrics.lines().any(|line| line.starts_with(&start)), "{start} is not in\n{metrics}");
+    }
+    for name in ["operator_state_bytes", "operator_spilled_bytes"] {
+        let of_aggregate = |line: &&str| {
+            line.starts_with(&format!("headwater_{name}{{query=\"people\",")) && line.contains("operator=\"aggregate\"")
+        };
+        assert_eq!(metrics.lines().filter(of_aggregate).count(), 1, "{name} is not in\n{metrics}");
     }
     assert!(metrics.ends_with("# EOF\n"));
     running.stop().await;

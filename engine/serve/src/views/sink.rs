@@ -92,8 +92,10 @@ impl Sink for ViewSink {
             format!("{instance}-{chunks}")
         };
         let staged = self.view.stage(self.writer, next_id).map_err(|error| self.failed("stage rows", error))?;
-        let chunk =
-            |chunk: super::segments::Chunk| StateChunk { table: ROWS.to_owned(), id: chunk.id, rows: chunk.rows };
+        let chunk = |chunk: super::segments::Chunk| {
+            let rows = chunk.rows.map(Into::into);
+            StateChunk { table: ROWS.to_owned(), id: chunk.id, rows }
+        };
         Ok(Staged { chunks: staged.into_iter().map(chunk).collect(), commit: None })
     }
 

@@ -62,7 +62,7 @@ impl Store {
         let kept = std::mem::take(&mut self.0);
         for chunk in chunks {
             let known = || kept.iter().find(|(id, _)| *id == chunk.id).unwrap().1.clone();
-            let rows = chunk.rows.clone().unwrap_or_else(known);
+            let rows = chunk.rows.map_or_else(known, |rows| rows.read().unwrap());
             assert!(self.0.iter().all(|(id, _)| *id != chunk.id), "{} twice", chunk.id);
             self.0.push((chunk.id, rows));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headwater_plan::{NodeKind, OptionValue, Partitioning, Phase};
+use headwater_plan::{ByteSize, NodeKind, OptionValue, Partitioning, Phase};
 use headwater_sql::{OutputKind, PlanSettings, TableKind, plan};
 
 use crate::fake::Fake;
@@ -54,6 +54,21 @@ fn settings_hold_for_the_whole_file() {
     assert_eq!(script.settings.get("parallelism"), Some(&OptionValue::Number("3".into())));
     let graph = script.graph.unwrap();
     assert!(graph.edges.iter().any(|edge| edge.partitioning == Partitioning::Hash(vec![0])));
+}
+
+#[test]
+fn a_file_says_how_much_memory_its_state_may_take() {
+    let text = |setting| {
+        format!(
+            "CREATE TABLE c WITH (connector = 'clock');
+             SET state_memory_max = {setting};
+             SELECT count(*) FROM c GROUP BY tumble(interval '1 second'), counter;"
+        )
+    };
+    let set = |setting| plan(&text(setting), &Fake, &ONE).unwrap().state_memory_max;
+    assert_eq!((set("'512MiB'"), set("4096")), (Some(ByteSize(512 << 20)), Some(ByteSize(4096))));
+    let error = plan(&text("'plenty'"), &Fake, &ONE).unwrap_err();
+    assert_eq!(error.message, "setting 'state_memory_max' is a size, not 'plenty'");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::{aggregation, ttl};
 use crate::operators::aggregation::Aggregation;
 use crate::operators::group_table::GroupTable;
 use crate::operators::keyed_rows::KeyedRows;
+use crate::operators::storage::Storage;
 use headwater_core::changelog::{expand, fold};
 
 /// Keeps the rows of every group.
@@ -33,10 +34,10 @@ impl Recompute {
         input: &StreamSchema,
         schema: StreamSchema,
         hash_columns: Vec<usize>,
-        kept: bool,
+        storage: &Storage,
     ) -> Result<Self, OperatorError> {
         let aggregation = aggregation(node)?;
-        let rows = KeyedRows::new(node.keys.clone(), input, hash_columns, ttl(node), kept);
+        let rows = KeyedRows::new(node.keys.clone(), input, hash_columns, ttl(node), storage);
         Ok(Recompute { aggregation, schema, rows, global: node.keys.is_empty(), begun: false })
     }
 
@@ -116,13 +117,21 @@ impl Operator for Recompute {
         self.rows.snapshot(epoch)
     }
 
+    fn restore_chunk(&mut self, chunk: RestoredChunk, range: KeyRange) -> Result<Option<RestoredChunk>, OperatorError> {
+        self.rows.restore(chunk, range)
+    }
+
     fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
         // A checkpoint was preceded by a flush.
         self.begun = true;
-        self.rows.restore(&chunks, range)
+        chunks.into_iter().try_for_each(|chunk| self.restore_chunk(chunk, range).map(drop))
     }
 
     fn state_bytes(&self) -> usize {
         self.rows.size()
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.rows.spilled_bytes()
     }
 }

@@ -24,6 +24,7 @@ use super::side::{Alone, Side};
 use super::{JoinInputs, rows_at};
 use crate::operators::chunk::{Chunk, ChunkNames, StoredWatermark, check_columns, in_range};
 use crate::operators::row_table::SlotId;
+use crate::operators::storage::Storage;
 
 /// The state table of left rows that wait.
 const WAITING: &str = "waiting";
@@ -40,17 +41,19 @@ pub(crate) struct AsOfJoin {
     /// Left rows that wait, in chunks as they came.
     waiting: Vec<Chunk>,
     watermark: EventTime,
+    /// The hashes of versions that came behind the watermark, to be looked at with those that it passes next.
+    late_versions: Vec<u64>,
     stored_watermark: StoredWatermark,
     late_rows: u64,
 }
 
 impl AsOfJoin {
-    /// `schema` is the node's output; `kept` says whether there will be checkpoints.
+    /// `schema` is the node's output.
     pub(crate) fn new(
         node: &JoinNode,
         inputs: JoinInputs,
         schema: StreamSchema,
-        kept: bool,
+        storage: &Storage,
     ) -> Result<Self, OperatorError> {
         let JoinInputs { schemas: [left, right], hash_columns: [left_hash, right_hash] } = inputs;
         let outer = match node.join_type {
@@ -61,14 +64,15 @@ impl AsOfJoin {
         let alone = if outer { Alone::Outer } else { Alone::Nothing };
         Ok(AsOfJoin {
             pairing: Pairing::new(node, &left, &right)?,
-            left: Side::new("left", node.left_keys.clone(), &left, alone, left_hash.clone(), false),
+            left: Side::new("left", node.left_keys.clone(), &left, alone, left_hash.clone(), &Storage::new(false)),
             left_schema: left.full().clone(),
             left_hash,
-            versions: Side::new("versions", node.right_keys.clone(), &right, Alone::Nothing, right_hash, kept),
+            versions: Side::new("versions", node.right_keys.clone(), &right, Alone::Nothing, right_hash, storage),
             outer,
             schema,
             waiting: Vec::new(),
             watermark: EventTime::MIN,
+            late_versions: Vec::new(),
             stored_watermark: StoredWatermark::new(),
             late_rows: 0,
         })
@@ -140,12 +144,21 @@ impl AsOfJoin {
         Ok(chosen)
     }
 
-    /// Lets go of versions that a later one has replaced for everyone who may still come.
-    fn forget_versions(&mut self, watermark: EventTime) -> Result<(), OperatorError> {
+    /// Lets go of versions that a later one has replaced for everyone who may still come. Only a key of which the
+    /// watermark has passed a version since it stood at `before` can have any.
+    fn forget_versions(&mut self, before: EventTime, watermark: EventTime) -> Result<(), OperatorError> {
         if watermark == EventTime::MAX {
             return Ok(());
         }
-        let old = self.versions.table.older(watermark.nanos())?;
+        let table = &self.versions.table;
+        let mut hashes = std::mem::take(&mut self.late_versions);
+        hashes.extend(table.between(before.nanos(), watermark.nanos())?.into_iter().map(|slot| table.hash(slot)));
+        hashes.sort_unstable();
+        hashes.dedup();
+        let (_, mut old) = table.probe(&hashes, |_| false);
+        let times = event_times(&table.rows(&old)?)?.clone();
+        let mut times = times.values().iter();
+        old.retain(|_| times.next().is_some_and(|time| *time < watermark.nanos()));
         if old.len() < 2 {
             return Ok(());
         }
@@ -224,6 +237,9 @@ impl Operator for AsOfJoin {
     fn on_batch(&mut self, input: usize, batch: RecordBatch, _out: &mut dyn Output) -> Result<(), OperatorError> {
         if input == 1 {
             let arrived = self.versions.arrived(&batch, vec![1; batch.num_rows()], self.pairing.null_equal)?;
+            let times = event_times(&batch)?.values().iter().zip(&arrived.hashes);
+            let late = times.filter(|(time, _)| **time < self.watermark.nanos());
+            self.late_versions.extend(late.map(|(_, hash)| *hash));
             return self.versions.insert(arrived);
         }
         let times = event_times(&batch)?;
@@ -241,8 +257,8 @@ impl Operator for AsOfJoin {
             if let Some(rows) = self.take_due(watermark.time)? {
                 self.join(&rows, out)?;
             }
-            self.watermark = watermark.time;
-            self.forget_versions(watermark.time)?;
+            let before = std::mem::replace(&mut self.watermark, watermark.time);
+            self.forget_versions(before, watermark.time)?;
         }
         Ok(watermark)
     }
@@ -256,15 +272,23 @@ impl Operator for AsOfJoin {
         Ok(Snapshot { chunks })
     }
 
+    fn restore_chunk(&mut self, chunk: RestoredChunk, range: KeyRange) -> Result<Option<RestoredChunk>, OperatorError> {
+        let restored = self.versions.restore(&chunk, range, self.pairing.null_equal)?;
+        Ok((!restored).then_some(chunk))
+    }
+
     fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
         self.watermark = StoredWatermark::restored(&chunks);
-        for chunk in chunks.iter().filter(|chunk| chunk.table == WAITING) {
-            check_columns(chunk, &self.left_schema)?;
+        for chunk in chunks {
+            let Some(chunk) = self.restore_chunk(chunk, range)?.filter(|chunk| chunk.table == WAITING) else {
+                continue;
+            };
+            check_columns(&chunk, &self.left_schema)?;
             let rows = in_range(&chunk.rows, &self.left_hash, range)?;
             let rows = RecordBatch::try_new(self.left_schema.clone(), rows.columns().to_vec()).map_err(failed)?;
             self.waiting.push(Chunk::new(rows));
         }
-        self.versions.restore(&chunks, range, self.pairing.null_equal).map(drop)
+        Ok(())
     }
 
     fn late_rows(&self) -> u64 {
@@ -273,7 +297,11 @@ impl Operator for AsOfJoin {
 
     fn state_bytes(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(|chunk| chunk.rows.get_array_memory_size()).sum();
-        waiting + self.versions.table.size()
+        waiting + self.versions.size()
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.versions.table.spilled_bytes()
     }
 }
 

@@ -10,12 +10,11 @@ use headwater_core::changelog::fold;
 use headwater_core::{KeyRange, OperatorError, RestoredChunk, StateChunk, StreamSchema, hash_columns};
 
 use super::pairs::{any_null, is_set};
-use super::rows_at;
 use crate::operators::chunk::ChunkNames;
-use crate::operators::equality::equal_rows;
 use crate::operators::evaluate;
-use crate::operators::row_table::{RowTable, SlotId};
+use crate::operators::row_table::{Changes, RowTable, SlotId};
 use crate::operators::state_log::{StateLog, split_weight};
+use crate::operators::storage::Storage;
 
 /// What a join says of a row by itself, beside its pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,15 +115,15 @@ impl Side {
         input: &StreamSchema,
         alone: Alone,
         hash_columns: Vec<usize>,
-        kept: bool,
+        storage: &Storage,
     ) -> Self {
         let visible = input.visible_count();
         let columns: Vec<_> = input.full().fields().iter().take(visible + 1).cloned().collect();
         let schema = Arc::new(Schema::new(columns));
         let matched = Arc::new(Field::new("_matched", DataType::Boolean, false));
         let stored = schema.fields().iter().cloned().chain([matched]).collect::<Vec<_>>();
-        let log = StateLog::new(name, &Schema::new(stored), hash_columns, kept);
-        Side { keys, alone, table: RowTable::new(schema), visible, updating: input.is_updating(), log }
+        let log = StateLog::new(name, &Schema::new(stored), hash_columns, storage.kept());
+        Side { keys, alone, table: RowTable::new(schema, storage), visible, updating: input.is_updating(), log }
     }
 
     /// Changes without those that add up to nothing.
@@ -148,78 +147,45 @@ impl Side {
         Ok(Arrived { rows, keys, hashes, weights, degrees: vec![0; count], keyless })
     }
 
-    /// Keeps rows; those without a key will never be looked for, and those that take back a row which is there go with
-    /// it.
-    pub(super) fn insert(&mut self, mut arrived: Arrived) -> Result<(), OperatorError> {
-        if self.updating {
-            self.cancel(&mut arrived)?;
+    /// Keeps rows, and lets go of those that are taken back; those without a key will never be looked for.
+    pub(super) fn insert(&mut self, arrived: Arrived) -> Result<(), OperatorError> {
+        let Arrived { rows, hashes, weights, degrees, keyless, .. } = arrived;
+        let mut changes = Changes { rows, hashes, weights, degrees };
+        if let Some(keyless) = keyless {
+            changes = changes.filter(|row| !keyless.value(row))?;
         }
-        let keyless = arrived.keyless.take();
-        let stays = |row: usize| !is_set(keyless.as_ref(), row) && arrived.weights[row] != 0;
-        let stays: Vec<u32> = (0..arrived.weights.len()).filter(|row| stays(*row)).map(|row| row as u32).collect();
-        let Arrived { mut rows, mut hashes, mut weights, mut degrees, .. } = arrived;
-        if stays.len() < weights.len() {
-            rows = rows_at(&rows, &stays)?;
-            hashes = chosen(&hashes, &stays);
-            weights = chosen(&weights, &stays);
-            degrees = chosen(&degrees, &stays);
+        for part in changes.by_sign()? {
+            // What takes a row back need not be as old as the row.
+            let set_off = self.table.set_off(&part, self.visible, |_, _| true)?;
+            self.record_gone(&set_off.slots, &set_off.weights)?;
+            self.table.reduce(&set_off)?;
+            if self.log.is_kept() {
+                let left = part.filter(|row| set_off.left[row] != 0)?;
+                let matched = left.degrees.iter().map(|degree| *degree > 0);
+                let weights = set_off.left.iter().copied().filter(|weight| *weight != 0);
+                let come = self.stored(&left.rows, matched, weights)?;
+                self.log.record(come, self.table.len() + left.rows.num_rows())?;
+            }
+            self.table.insert_left(part, &set_off.left)?;
         }
-        if self.log.is_kept() {
-            let matched = degrees.iter().map(|degree| *degree > 0);
-            let changes = self.stored(&rows, matched, weights.iter().copied())?;
-            self.log.record(changes, self.table.len() + rows.num_rows())?;
-        }
-        self.table.insert(rows, &hashes, |row| weights[row], |row| degrees[row])
+        Ok(())
     }
 
-    /// Takes weights that add up to nothing from rows that came and from equal ones that are there. Rows are equal
-    /// whatever their event time: what takes a row back is younger than the row.
-    fn cancel(&mut self, arrived: &mut Arrived) -> Result<(), OperatorError> {
-        if arrived.weights.iter().all(|weight| *weight > 0) && !self.table.has_debts() {
+    /// Writes down that rows lose some of their weight.
+    fn record_gone(&mut self, slots: &[SlotId], weights: &[i64]) -> Result<(), OperatorError> {
+        if slots.is_empty() || !self.log.is_kept() {
             return Ok(());
         }
-        let (numbers, slots) = self.table.probe(&arrived.hashes, |row| arrived.keyless(row));
-        let opposite = |(number, slot): &(u32, SlotId)| {
-            arrived.weights[*number as usize].signum() != self.table.weight(*slot).signum()
-        };
-        let (numbers, slots): (Vec<u32>, Vec<SlotId>) = numbers.into_iter().zip(slots).filter(opposite).unzip();
-        let there = self.table.rows(&slots)?;
-        let came = rows_at(&arrived.rows, &numbers)?;
-        let visible = |rows: &RecordBatch| rows.columns()[..self.visible].to_vec();
-        let equal = equal_rows(&visible(&came), &visible(&there), slots.len(), true)?;
-        let (mut pairs, mut changes, mut matched) = (Vec::new(), Vec::new(), Vec::new());
-        for pair in (0..slots.len()).filter(|pair| equal.value(*pair)) {
-            let (weight, slot) = (&mut arrived.weights[numbers[pair] as usize], slots[pair]);
-            let less = weight.abs().min(self.table.weight(slot).abs()) * weight.signum();
-            if less != 0 {
-                *weight -= less;
-                self.table.add_weight(slot, less);
-                pairs.push(pair as u32);
-                changes.push(less);
-                matched.push(self.table.degree(slot) > 0);
-            }
-        }
-        if self.log.is_kept() && !pairs.is_empty() {
-            let change = self.stored(&rows_at(&there, &pairs)?, matched.into_iter(), changes.into_iter())?;
-            self.log.record(change, self.table.len())?;
-        }
-        self.table.sweep();
-        Ok(())
+        let matched = slots.iter().map(|slot| self.table.degree(*slot) > 0);
+        let gone = self.stored(&self.table.rows(slots)?, matched, weights.iter().map(|weight| -weight))?;
+        self.log.record(gone, self.table.len())
     }
 
     /// Removes rows for good.
     pub(super) fn forget(&mut self, slots: &[SlotId]) -> Result<(), OperatorError> {
-        if slots.is_empty() {
-            return Ok(());
-        }
-        if self.log.is_kept() {
-            let matched = slots.iter().map(|slot| self.table.degree(*slot) > 0);
-            let weights = slots.iter().map(|slot| -self.table.weight(*slot));
-            let gone = self.stored(&self.table.rows(slots)?, matched, weights)?;
-            self.log.record(gone, self.table.len())?;
-        }
-        self.table.remove(slots);
-        Ok(())
+        let weights: Vec<i64> = slots.iter().map(|slot| self.table.weight(*slot)).collect();
+        self.record_gone(slots, &weights)?;
+        self.table.remove(slots)
     }
 
     /// Learns that rows in these slots have a match now that had none, or the other way round.
@@ -234,33 +200,45 @@ impl Side {
         Ok(())
     }
 
+    /// Bytes in memory.
+    pub(super) fn size(&self) -> usize {
+        self.table.size() + self.log.size()
+    }
+
     /// The state at a barrier.
     pub(super) fn hand_over(&mut self, names: &mut ChunkNames) -> Result<Vec<StateChunk>, OperatorError> {
         let (table, schema) = (&self.table, self.log.schema().clone());
-        let all = || {
-            let slots = table.slots();
-            let mut columns = table.rows(&slots)?.columns().to_vec();
+        let stored = |slots: &[SlotId]| {
+            let mut columns = table.rows(slots)?.columns().to_vec();
             columns.push(flags(slots.iter().map(|slot| table.degree(*slot) > 0)));
             columns.push(Arc::new(Int64Array::from_iter_values(slots.iter().map(|slot| table.weight(*slot)))));
-            RecordBatch::try_new(schema, columns).map_err(failed)
+            RecordBatch::try_new(schema.clone(), columns).map_err(failed)
         };
-        self.log.hand_over(table.len(), names, all)
+        self.log.hand_over(table, names, stored)
     }
 
-    /// Takes back the rows of a checkpoint, without their degrees; gives whether each had a match, in order of the slots.
-    /// What it met may have been forgotten since.
+    /// Takes back what a chunk says, without degrees beyond whether a row had a match. False when it is of another table.
     pub(super) fn restore(
         &mut self,
-        chunks: &[RestoredChunk],
+        chunk: &RestoredChunk,
         range: KeyRange,
         null_equal: bool,
-    ) -> Result<Vec<bool>, OperatorError> {
-        let (stored, weights) = split_weight(&self.log.restore(chunks, range)?)?;
+    ) -> Result<bool, OperatorError> {
+        let Some(changes) = self.log.restore(chunk, range)? else { return Ok(false) };
+        let (stored, weights) = split_weight(&changes)?;
         let matched = stored.columns().last().and_then(|column| column.as_boolean_opt());
-        let matched = matched.map(|column| column.values().iter().collect()).unwrap_or_default();
+        let degrees = matched.map(|column| column.values().iter().map(i64::from).collect()).unwrap_or_default();
         let Arrived { rows, hashes, .. } = self.arrived(&stored, weights.clone(), null_equal)?;
-        self.table.insert(rows, &hashes, |row| weights[row], |_| 0)?;
-        Ok(matched)
+        self.table.apply(Changes { rows, hashes, weights, degrees })?;
+        Ok(true)
+    }
+
+    /// Whether each row that was restored had a match, in order of the slots: what it met may have been forgotten since.
+    pub(super) fn take_matched(&mut self) -> Vec<bool> {
+        let slots = self.table.slots();
+        let matched = slots.iter().map(|slot| self.table.degree(*slot) > 0).collect();
+        slots.iter().for_each(|slot| self.table.add_degree(*slot, -self.table.degree(*slot)));
+        matched
     }
 
     fn stored(
@@ -274,10 +252,6 @@ impl Side {
         columns.push(Arc::new(Int64Array::from_iter_values(weights)));
         RecordBatch::try_new(self.log.schema().clone(), columns).map_err(failed)
     }
-}
-
-fn chosen<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
-    rows.iter().map(|row| values[*row as usize]).collect()
 }
 
 fn flags(values: impl Iterator<Item = bool>) -> ArrayRef {

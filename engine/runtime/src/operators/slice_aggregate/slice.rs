@@ -96,7 +96,9 @@ impl Slice {
         }
         for chunk in &mut self.chunks {
             let mut handed = chunk.hand_over(TABLE, names);
-            handed.rows = handed.rows.map(|rows| with_start(aggregation, &rows, start)).transpose()?;
+            if let Some(rows) = &handed.rows {
+                handed.rows = Some(with_start(aggregation, &rows.read()?, start)?.into());
+            }
             snapshot.push(handed);
         }
         Ok(())
