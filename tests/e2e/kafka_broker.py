@@ -70,6 +70,14 @@ class KafkaBroker:
         for future in admin.create_topics([NewTopic(name, partitions, 1)]).values():
             future.result(timeout=30)
 
+    def add_partitions(self, name, partitions):
+        """Lets a topic have so many partitions in all."""
+        from confluent_kafka.admin import NewPartitions
+
+        admin = self._admin()
+        for future in admin.create_partitions([NewPartitions(name, partitions)]).values():
+            future.result(timeout=30)
+
     def topics(self):
         """Name to number of partitions."""
         found = self._admin().list_topics(timeout=10).topics

@@ -36,3 +36,31 @@ def messages(broker, topic, partitions):
     finally:
         consumer.close()
     return found
+
+
+def committed(broker, topic):
+    """Every message of a topic that no open or aborted transaction hides: partition, offset, key and value."""
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+    consumer = Consumer({
+        "bootstrap.servers": broker.bootstrap_servers, "group.id": "oracle", "enable.auto.commit": False,
+        "isolation.level": "read_committed", "enable.partition.eof": True,
+    })  # fmt: skip
+    found = []
+    try:
+        partitions = broker.topics().get(topic, 0)
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+        open_ends = set(range(partitions))
+
+        def read_to_end():
+            for message in consumer.consume(1000, timeout=0.5):
+                if message.error() is None:
+                    found.append((message.partition(), message.offset(), message.key(), message.value()))
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    open_ends.discard(message.partition())
+            return not open_ends
+
+        checks.wait_until(read_to_end, f"{topic} is read to its end", 60, every_s=0)
+    finally:
+        consumer.close()
+    return found

@@ -23,8 +23,9 @@ mod source;
 mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use headwater_plan::{ConnectorTable, TableDeclaration, TableError};
+use headwater_plan::{ConnectorTable, OptionValue, Options, TableDeclaration, TableError};
 
 use self::options::{FileFormat, SinkOptions};
 use self::sink::FolderSink;
@@ -33,6 +34,9 @@ use self::store::Folders;
 use crate::columns::{NEVER_IDLE, Sides, declared_schema, no_metadata, required_schema};
 use crate::formats::BadData;
 use crate::set::ConnectorSettings;
+
+/// How often a watched folder is listed when the table only says that it is watched.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) fn declare(
     settings: &ConnectorSettings,
@@ -44,6 +48,7 @@ pub(crate) fn declare(
     let format = FileFormat::of(options)?;
     let writing = SinkOptions::of(options)?;
     let bad_data = BadData::of(options)?;
+    let watch = watch(options)?;
     options.finish()?;
     no_metadata("filesystem", &declaration.columns)?;
     let sink = FolderSink {
@@ -56,17 +61,29 @@ pub(crate) fn declare(
     let mut table = ConnectorTable {
         columns: declared_schema(&declaration.columns),
         event_time: None,
-        idle_after: Some(NEVER_IDLE),
+        // A watched folder may be silent, and time goes on.
+        idle_after: watch.is_none().then_some(NEVER_IDLE),
         source: None,
         sink: sides.sink.then(|| Arc::new(sink) as _),
     };
     // A table without columns can only be a sink, whether or not it says so.
     if table.columns.is_some() || !sides.sink {
         let schema = required_schema(&declaration.name, &declaration.columns)?;
-        let source = FolderSource::new(declaration.name, folders, schema, format, bad_data)?;
+        let source = FolderSource::new(declaration.name, folders, schema, format, bad_data, watch)?;
         table.source = sides.source.then(|| Arc::new(source) as _);
     }
     Ok(table)
+}
+
+/// Reads the option `watch`: how often the folder is listed for new files, if it is.
+fn watch(options: &Options) -> Result<Option<Duration>, TableError> {
+    match options.raw("watch") {
+        Some(OptionValue::Interval(every)) if every.is_zero() => {
+            Err(TableError::new("a folder cannot be listed all the time").with_option("watch"))
+        }
+        Some(OptionValue::Interval(every)) => Ok(Some(*every)),
+        _ => Ok(options.boolean("watch")?.unwrap_or(false).then_some(WATCH_EVERY)),
+    }
 }
 
 #[cfg(test)]

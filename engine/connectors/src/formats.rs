@@ -4,6 +4,7 @@
 //! those that can be read and the reason for each that cannot, and the source decides by [`BadData`].
 
 pub(crate) mod arrow;
+pub(crate) mod bad_records;
 pub(crate) mod changelog;
 pub(crate) mod conform;
 pub(crate) mod csv;
@@ -25,6 +26,8 @@ use self::debezium::DebeziumDecoder;
 use self::json::{JsonDecoder, JsonOptions, TimestampFormat, UnstructuredDecoder};
 use self::raw::RawDecoder;
 use crate::edge::{EdgeDecoder, EdgeTopic};
+
+pub(crate) use self::bad_records::BadData;
 
 /// The bytes of one record, and what its headers say about them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,7 +74,7 @@ pub(crate) enum RecordDecoder {
     Unstructured(UnstructuredDecoder),
     /// Changes as Debezium writes them.
     Debezium(Box<DebeziumDecoder>),
-    /// Texts as they are.
+    /// Texts or bytes as they are.
     Raw(RawDecoder),
     /// Lines of CSV.
     Csv(Box<CsvDecoder>),
@@ -135,23 +138,6 @@ pub(crate) fn decode_each(
     Ok(Decoded { batch, rows, bad })
 }
 
-/// What becomes of a record that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadData {
-    /// The job fails and names it.
-    Fail,
-    /// It is dropped, counted and logged.
-    Drop,
-}
-
-impl BadData {
-    /// Reads the option `bad_data`; `fail` where unsaid.
-    pub(crate) fn of(options: &Options) -> Result<Self, TableError> {
-        let choices = [("fail", BadData::Fail), ("drop", BadData::Drop)];
-        Ok(options.choice("bad_data", &choices)?.unwrap_or(BadData::Fail))
-    }
-}
-
 /// A format of records, with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RecordFormat {
@@ -163,6 +149,8 @@ pub(crate) enum RecordFormat {
     Upsert(TimestampFormat),
     /// One text a record.
     Raw,
+    /// The bytes of a record as they are.
+    RawBytes,
     /// Fields between commas.
     Csv(CsvOptions),
     /// Arrow IPC streams.
@@ -184,6 +172,7 @@ impl RecordFormat {
             "debezium_json" => Some(RecordFormat::Debezium(json.timestamps)),
             "upsert_json" => Some(RecordFormat::Upsert(json.timestamps)),
             "raw_string" => Some(RecordFormat::Raw),
+            "raw_bytes" => Some(RecordFormat::RawBytes),
             "csv" => Some(RecordFormat::Csv(csv)),
             "arrow" => Some(RecordFormat::Arrow),
             _ => None,
@@ -197,6 +186,7 @@ impl RecordFormat {
             RecordFormat::Debezium(_) => "debezium_json",
             RecordFormat::Upsert(_) => "upsert_json",
             RecordFormat::Raw => "raw_string",
+            RecordFormat::RawBytes => "raw_bytes",
             RecordFormat::Csv(_) => "csv",
             RecordFormat::Arrow | RecordFormat::Edge(_) => "arrow",
         }
@@ -223,7 +213,8 @@ impl RecordFormat {
                 RecordDecoder::Edge(Box::new(EdgeDecoder::new(*topic, schema.clone()).map_err(refused)?))
             }
             RecordFormat::Arrow => RecordDecoder::Arrow(ArrowDecoder::new(schema.clone())),
-            RecordFormat::Raw => RecordDecoder::Raw(RawDecoder::new(schema.clone())?),
+            RecordFormat::Raw => RecordDecoder::Raw(RawDecoder::of_texts(schema.clone())?),
+            RecordFormat::RawBytes => RecordDecoder::Raw(RawDecoder::of_bytes(schema.clone())?),
             RecordFormat::Csv(_) => RecordDecoder::Csv(Box::new(CsvDecoder::new(schema.clone())?)),
             RecordFormat::Debezium(timestamps) => {
                 let decoder = DebeziumDecoder::new(schema.clone(), *timestamps).map_err(refused)?;

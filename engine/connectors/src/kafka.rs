@@ -16,6 +16,7 @@ mod rows;
 mod sink;
 mod source;
 mod survey;
+mod topics;
 
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ use headwater_plan::{ConnectorTable, Options, TableDeclaration, TableError};
 
 use self::rows::RowLayout;
 use self::sink::KafkaSink;
-use self::source::{KafkaSource, SourceSpec};
+use self::source::{Framing, KafkaSource, SourceSpec};
+use self::topics::Topics;
 use crate::columns::{Sides, declared_schema, required_schema};
 use crate::formats::{BadData, RecordFormat};
 use crate::set::ConnectorSettings;
@@ -33,7 +35,7 @@ use crate::set::ConnectorSettings;
 pub(crate) use self::client::ClientOptions;
 pub(crate) use self::position::StartOffset;
 
-const FORMATS: [&str; 5] = ["json", "debezium_json", "upsert_json", "raw_string", "arrow"];
+const FORMATS: [&str; 6] = ["json", "debezium_json", "upsert_json", "raw_string", "raw_bytes", "arrow"];
 
 pub(crate) fn declare(
     settings: &ConnectorSettings,
@@ -41,16 +43,16 @@ pub(crate) fn declare(
 ) -> Result<ConnectorTable, TableError> {
     let options = &declaration.options;
     let sides = Sides::of(options)?;
-    let topics = topics(options)?;
+    let topics = Topics::of(options)?;
     let format = RecordFormat::of(options, &FORMATS)?;
     let format = format.ok_or_else(|| TableError::new("a message has a format of records").with_option("format"))?;
-    // A record may hold several objects, one a line, whether or not it says so.
-    options.choice("framing", &[("newline", ())])?;
+    let framing = Framing::of(options, &format)?;
     let client = ClientOptions::of(settings, options)?;
     let reading = ReadOptions::of(options, StartOffset::Latest)?;
     let bad_data = BadData::of(options)?;
     let key = declaration.primary_key.clone();
-    let sink = KafkaSink::of(settings, options, &topics, format.clone(), key, client.clone())?;
+    let sink =
+        KafkaSink::of(settings, options, topics.only().unwrap_or_default(), format.clone(), key, client.clone())?;
     options.finish()?;
     let columns = declared_schema(&declaration.columns);
     // A table without columns can only be a sink, whether or not it says so.
@@ -66,6 +68,7 @@ pub(crate) fn declare(
                 topics: topics.clone(),
                 layout,
                 format,
+                framing,
                 client,
                 reading,
                 bad_data,
@@ -74,22 +77,11 @@ pub(crate) fn declare(
             Some(Arc::new(KafkaSource::new(spec)) as SourceFactoryRef)
         }
     };
-    let sink = (sides.sink && topics.len() == 1).then(|| Arc::new(sink) as _);
+    let sink = (sides.sink && topics.only().is_some()).then(|| Arc::new(sink) as _);
     if sides == (Sides { source: false, sink: true }) && sink.is_none() {
-        return Err(TableError::new("a sink writes to one topic").with_option("topic"));
+        return Err(TableError::new("a sink writes to one topic, named by topic = '…'").with_option("topic"));
     }
     Ok(ConnectorTable { columns, event_time: None, idle_after: None, source, sink })
-}
-
-fn topics(options: &Options) -> Result<Vec<String>, TableError> {
-    options.required_text("topic")?;
-    let mut topics = options.list("topic")?.unwrap_or_default();
-    topics.sort();
-    topics.dedup();
-    match topics.iter().any(String::is_empty) {
-        true => Err(TableError::new("a topic has no name").with_option("topic")),
-        false => Ok(topics),
-    }
 }
 
 /// How a source reads.
@@ -131,7 +123,8 @@ pub(crate) fn edge_source(edge: EdgeSource) -> SourceFactoryRef {
     Arc::new(KafkaSource::new(SourceSpec {
         connector: "edge",
         table: edge.table,
-        topics: vec![edge.topic],
+        topics: Topics::Named(vec![edge.topic]),
+        framing: Framing::None,
         layout: RowLayout::content_only(edge.columns),
         format: edge.format,
         client: edge.client,

@@ -24,7 +24,7 @@ pub(crate) fn declare(
     let options = &declaration.options;
     let sides = Sides::of(options)?;
     let path: PathBuf = settings.local_path(options.required_text("path")?)?;
-    let format = RecordFormat::of(options, &["json", "debezium_json", "csv", "raw_string"])?;
+    let format = RecordFormat::of(options, &["json", "debezium_json", "csv", "raw_string", "raw_bytes"])?;
     let format =
         format.ok_or_else(|| TableError::new("a file of lines has a format of lines").with_option("format"))?;
     let bad_data = BadData::of(options)?;

@@ -37,13 +37,17 @@ pub(crate) async fn read_all(factory: &dyn SourceFactory) -> Vec<RecordBatch> {
     loop {
         match source.next().await.unwrap() {
             SourceEvent::Partitions(_) => {}
-            SourceEvent::Batch { batch, .. } => batches.push(batch),
+            SourceEvent::Batch { batch, .. } | SourceEvent::Sifted { batch, .. } => batches.push(batch),
             SourceEvent::End => return batches,
         }
     }
 }
 
-/// Reads at most `batches` batches, or to the end, and adds their rows. Says whether the end was reached.
+/// The name under which bad records of all partitions are counted among the rows.
+pub(crate) const BAD: &str = "bad records";
+
+/// Reads at most `batches` batches, or to the end, and adds their rows, bad records under a name of their own. Says
+/// whether the end was reached.
 pub(crate) async fn read_some(source: &mut dyn Source, batches: usize, rows: &mut RowsByPartition) -> bool {
     let mut partitions: Option<Vec<String>> = None;
     let mut read = 0;
@@ -55,6 +59,15 @@ pub(crate) async fn read_some(source: &mut dyn Source, batches: usize, rows: &mu
                 let names = partitions.as_ref().expect("partitions are said before batches");
                 assert!(batch.num_rows() > 0, "an empty batch says nothing");
                 rows.entry(names[partition].clone()).or_default().extend(rows_of(&[batch]));
+                read += 1;
+            }
+            SourceEvent::Sifted { partition, batch, bad } => {
+                let names = partitions.as_ref().expect("partitions are said before batches");
+                rows.entry(names[partition].clone()).or_default().extend(rows_of(&[batch]));
+                let letters = rows.entry(BAD.to_owned()).or_default();
+                letters.extend(rows_of(&[bad]));
+                // Partitions may be read in any order.
+                letters.sort();
                 read += 1;
             }
             SourceEvent::End => return true,

@@ -1,10 +1,10 @@
 //! The contract of a source: rows by partition, and positions to go on from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 
@@ -12,6 +12,18 @@ use crate::error::ConnectorError;
 
 /// Where to go on, by the name of the partition (`edge-data/3`). The value is the connector's own.
 pub type Positions = BTreeMap<String, serde_json::Value>;
+
+/// The columns of records that cannot be read, whatever connector they come from: where the record is (`topic`, or a
+/// file's path; `partition`, null for files; `offset`, or the number of the line), why it cannot be read, and its bytes.
+pub static BAD_RECORDS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        Field::new("topic", DataType::Utf8, false),
+        Field::new("partition", DataType::Int32, true),
+        Field::new("offset", DataType::Int64, false),
+        Field::new("reason", DataType::Utf8, false),
+        Field::new("bytes", DataType::Binary, true),
+    ]))
+});
 
 /// What a source has to say next.
 #[derive(Debug)]
@@ -25,6 +37,17 @@ pub enum SourceEvent {
         partition: usize,
         /// The rows, in the partition's order.
         batch: RecordBatch,
+    },
+    /// Rows of one partition, and the records among them that could not be read, for the table that collects those.
+    /// It is one event, so that a checkpoint has both or neither. Only from a source that says
+    /// [`SourceFactory::gives_bad_records`].
+    Sifted {
+        /// Index into the last [`SourceEvent::Partitions`].
+        partition: usize,
+        /// The rows, in the partition's order; there may be none.
+        batch: RecordBatch,
+        /// The others, in the schema [`BAD_RECORDS`].
+        bad: RecordBatch,
     },
     /// Nothing more comes: a bounded source is at its end, or [`Source::drain`] was asked for and is done.
     End,
@@ -44,6 +67,19 @@ pub trait Source: Send {
     /// Where this instance is, for every partition that it reads.
     fn positions(&self) -> Positions;
 
+    /// These partitions (indices into the last [`SourceEvent::Partitions`]) are too far ahead of the others: nothing is
+    /// given of them until they are left out of a later call. Where partitions change, nothing is held until the next
+    /// call. A source that has one partition, or no choice, need not listen.
+    async fn hold(&mut self, _held: &BTreeSet<usize>) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    /// Whether rows are known to wait in a partition (an index into the last [`SourceEvent::Partitions`]): it is not idle
+    /// then, however long nothing was given of it.
+    fn has_more(&self, _partition: usize) -> bool {
+        false
+    }
+
     /// From now on reads only what is already there, and then says [`SourceEvent::End`].
     async fn drain(&mut self) -> Result<(), ConnectorError>;
 
@@ -52,7 +88,7 @@ pub trait Source: Send {
         Ok(())
     }
 
-    /// Records that could not be read and were dropped because the table says so.
+    /// Records that could not be read and were dropped or given out apart because the table says so.
     fn bad_records(&self) -> u64 {
         0
     }
@@ -90,6 +126,11 @@ pub trait SourceFactory: Debug + Send + Sync {
 
     /// Whether the source ends by itself.
     fn bounded(&self) -> bool;
+
+    /// Whether records that cannot be read are given out, as [`SourceEvent::Sifted`].
+    fn gives_bad_records(&self) -> bool {
+        false
+    }
 
     /// Whether more than one instance can share the work.
     fn parallel(&self) -> bool {

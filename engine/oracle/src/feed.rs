@@ -105,6 +105,11 @@ impl SourceFactory for FeedFactory {
         true
     }
 
+    /// A feed's rows have been read already. Whether the table's own source gives bad records is known to `check`.
+    fn gives_bad_records(&self) -> bool {
+        true
+    }
+
     fn fingerprint(&self) -> String {
         format!("feed {}", self.0.table)
     }

@@ -97,7 +97,7 @@ pub(crate) async fn read(table: &str, source: &SourceFactoryRef) -> Result<Recor
     loop {
         match opened.next().await.map_err(failed)? {
             SourceEvent::Partitions(_) => {}
-            SourceEvent::Batch { batch, .. } => batches.push(batch),
+            SourceEvent::Batch { batch, .. } | SourceEvent::Sifted { batch, .. } => batches.push(batch),
             SourceEvent::End => break,
         }
     }

@@ -91,6 +91,7 @@ impl Graph {
                 let windows = list(node.windows.iter().map(ToString::to_string).collect());
                 format!("late rows of {windows}")
             }
+            NodeKind::BadRecords => "records that cannot be read".to_owned(),
             NodeKind::Settle => "settle changes".to_owned(),
             NodeKind::Fold { every } => {
                 let every = every.map(|every| format!(", every {}", humane(every))).unwrap_or_default();

@@ -68,6 +68,9 @@ pub enum GraphError {
     /// Nothing reads what a node makes.
     #[error("node {0} has no reader, or a sink has one")]
     Readers(NodeId),
+    /// Only a source has records that it cannot read.
+    #[error("node {0} asks for records that cannot be read, and does not ask a source")]
+    BadRecords(NodeId),
 }
 
 impl Graph {
@@ -92,6 +95,11 @@ impl Graph {
         self.edges.iter().filter(move |edge| edge.from == node)
     }
 
+    /// Whether an edge carries the records that a source could not read, and not its rows.
+    pub fn carries_bad_records(&self, edge: &Edge) -> bool {
+        matches!(self.nodes[edge.to].kind, NodeKind::BadRecords)
+    }
+
     /// Whether every source ends by itself.
     pub fn bounded(&self) -> bool {
         self.nodes.iter().all(|node| match &node.kind {
@@ -114,6 +122,9 @@ impl Graph {
         for edge in &self.edges {
             if edge.from >= edge.to || edge.to >= self.nodes.len() {
                 return Err(GraphError::Edge { from: edge.from, to: edge.to });
+            }
+            if self.carries_bad_records(edge) && !matches!(self.nodes[edge.from].kind, NodeKind::Source(_)) {
+                return Err(GraphError::BadRecords(edge.to));
             }
         }
         for (id, node) in self.nodes.iter().enumerate() {

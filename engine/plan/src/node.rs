@@ -49,6 +49,8 @@ pub enum NodeKind {
     Hold(Vec<usize>),
     /// Lets only rows through that come too late.
     LateRows(LateRowsNode),
+    /// The records that a source could not read. Its one input is the source, of which it gets these and no rows.
+    BadRecords,
     /// Folds the changes between two flushes.
     Fold {
         /// How long at least, where it is longer than the job's own interval; the job's is no longer than this.
@@ -86,6 +88,10 @@ pub struct SourceNode {
     pub watermark: Option<Arc<dyn PhysicalExpr>>,
     /// How long a partition may be silent before it stops holding the others back; `None` is for ever.
     pub idle_after: Option<Duration>,
+    /// How far a partition may be ahead of the slowest one that is awake, in event time; further ahead, it is not read.
+    pub max_drift: Option<Duration>,
+    /// The least by which the watermark advances.
+    pub watermark_step: Duration,
 }
 
 /// A filter and a projection in one. The event time goes through.

@@ -20,9 +20,10 @@ use crate::exchange::OutEdge;
 use crate::layout::{Layout, TaskLayout};
 use crate::operator_task::{Input, OperatorTask};
 use crate::operators::{self, SourceColumns, Storage};
+use crate::pace::Pace;
 use crate::report::{Report, SourceRequest};
 use crate::source_task::{SourceTask, split_positions};
-use crate::source_time::SourceTime;
+use crate::source_time::{SourceTime, TimeRules};
 use crate::status::{InstanceBoard, JobBoard};
 use crate::tail::{SinkTail, Tail};
 
@@ -56,29 +57,40 @@ pub(crate) struct Builder<'a> {
     pub(crate) storage: &'a Storage,
 }
 
-type Channels = (BTreeMap<(usize, usize), Vec<OutEdge>>, BTreeMap<(usize, usize), Vec<Input>>);
+/// The ends of the channels, by task and instance.
+#[derive(Default)]
+struct Channels {
+    /// Of rows, out of a task.
+    outputs: BTreeMap<(usize, usize), Vec<OutEdge>>,
+    /// Of records that a source cannot read.
+    bad_records: BTreeMap<(usize, usize), Vec<OutEdge>>,
+    /// Into a task.
+    inputs: BTreeMap<(usize, usize), Vec<Input>>,
+}
 
 impl Builder<'_> {
     pub(crate) async fn build(&self) -> Result<Built, JobError> {
         let layout = Layout::new(self.graph, self.parallelism);
         self.warn_of_dropped_state();
         let (report_sender, reports) = mpsc::channel(CONTROL_MESSAGES);
-        let (mut outputs, mut inputs) = self.channels(&layout);
+        let mut channels = self.channels(&layout);
         let mut requests = BTreeMap::new();
         let mut tasks = Vec::new();
         for (number, task) in layout.tasks.iter().enumerate() {
+            let mut paces = self.paces(task).into_iter();
             for instance in 0..task.parallelism {
-                let edges = outputs.remove(&(number, instance)).unwrap_or_default();
+                let edges = channels.outputs.remove(&(number, instance)).unwrap_or_default();
                 let tail = self.tail(task, instance, edges).await?;
                 let parts = Parts { task, instance, tail, reports: report_sender.clone() };
                 tasks.push(match &self.graph.nodes[task.head()].kind {
                     NodeKind::Source(_) => {
                         let (sender, receiver) = mpsc::channel(CONTROL_MESSAGES);
                         requests.insert((task.head(), instance), sender);
-                        Task::Source(Box::new(self.source_task(parts, receiver).await?))
+                        let bad = Tail::Edges(channels.bad_records.remove(&(number, instance)).unwrap_or_default());
+                        Task::Source(Box::new(self.source_task(parts, bad, paces.next(), receiver).await?))
                     }
                     _ => {
-                        let inputs = inputs.remove(&(number, instance)).unwrap_or_default();
+                        let inputs = channels.inputs.remove(&(number, instance)).unwrap_or_default();
                         Task::Operator(Box::new(self.operator_task(parts, inputs).await?))
                     }
                 });
@@ -104,6 +116,8 @@ impl Builder<'_> {
     async fn source_task(
         &self,
         parts: Parts<'_>,
+        bad: Tail,
+        pace: Option<Pace>,
         requests: mpsc::Receiver<SourceRequest>,
     ) -> Result<SourceTask, JobError> {
         let Parts { task, instance, tail, reports } = parts;
@@ -117,20 +131,25 @@ impl Builder<'_> {
             SourceContext { job: self.job.to_owned(), subtask: instance, parallelism: task.parallelism, positions };
         let opened = source.factory.open(context).await.map_err(|error| JobError::connector(self.job, error))?;
         let (chain, boards) = self.chain(&task.chain[1..], task, instance).await?;
+        let (idle_after, max_drift, step) = (source.idle_after, source.max_drift, source.watermark_step);
+        let watermark = self.node_state(node).and_then(NodeState::watermark);
+        let rules = TimeRules { idle_after, max_drift, step };
         Ok(SourceTask {
             node,
             instance,
             source: opened,
             columns: SourceColumns::new(source, self.graph.nodes[node].schema.clone()),
-            time: SourceTime::new(source.idle_after, times),
+            time: SourceTime::new(rules, times, watermark),
             chain,
             tail,
+            bad,
+            pace,
             board: self.board.instance(node, instance),
             boards,
             requests,
             reports,
             flush_interval: self.flush_interval,
-            restored: self.node_state(node).and_then(NodeState::watermark),
+            restored: watermark,
             epoch: self.epoch(),
         })
     }
@@ -220,12 +239,24 @@ impl Builder<'_> {
         Ok(Tail::Sink(SinkTail { node, sink: opened, strip, board: self.board.instance(node, instance) }))
     }
 
+    /// The places of a source's instances, where none may run too far ahead of the others.
+    fn paces(&self, task: &TaskLayout) -> Vec<Pace> {
+        match &self.graph.nodes[task.head()].kind {
+            NodeKind::Source(source) if source.max_drift.is_some() => Pace::of(task.parallelism),
+            _ => Vec::new(),
+        }
+    }
+
     /// A channel for each pair of instances that an edge joins.
     fn channels(&self, layout: &Layout) -> Channels {
-        let mut outputs: BTreeMap<_, Vec<OutEdge>> = BTreeMap::new();
-        let mut inputs: BTreeMap<_, Vec<Input>> = BTreeMap::new();
+        let mut laid = Channels::default();
         for edge in &self.graph.edges {
-            let from = layout.tasks.iter().position(|task| task.last() == edge.from);
+            let bad_records = self.graph.carries_bad_records(edge);
+            // Bad records come from the head of a task, and rows from its end.
+            let from = match bad_records {
+                true => layout.headed_by(edge.from),
+                false => layout.tasks.iter().position(|task| task.last() == edge.from),
+            };
             let (Some(from), Some(to)) = (from, layout.headed_by(edge.to)) else { continue };
             let (senders, receivers) = (layout.tasks[from].parallelism, layout.tasks[to].parallelism);
             for sender in 0..senders {
@@ -233,13 +264,15 @@ impl Builder<'_> {
                 for receiver in readers(edge, sender, senders, receivers) {
                     let (send, receive) = channel();
                     channels.push(send);
-                    inputs.entry((to, receiver)).or_default().push(Input { number: edge.input, receiver: receive });
+                    let input = Input { number: edge.input, receiver: receive };
+                    laid.inputs.entry((to, receiver)).or_default().push(input);
                 }
                 let out = OutEdge::new(edge.partitioning.clone(), channels);
+                let outputs = if bad_records { &mut laid.bad_records } else { &mut laid.outputs };
                 outputs.entry((from, sender)).or_default().push(out);
             }
         }
-        (outputs, inputs)
+        laid
     }
 
     fn epoch(&self) -> Epoch {

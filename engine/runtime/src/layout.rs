@@ -1,7 +1,8 @@
 //! How a graph is laid out as tasks: which nodes share a task, and how many instances each task has. Pure.
 //!
 //! A node is chained onto the one before it when rows go straight from instance to instance: one reader, one input,
-//! the same number of instances. A chain runs as plain function calls; only between chains are there channels.
+//! the same number of instances. A chain runs as plain function calls; only between chains are there channels. What
+//! collects a source's bad records begins a chain of its own and leaves that of the rows whole.
 
 use headwater_plan::{Edge, Graph, NodeId, NodeKind, Partitioning};
 
@@ -83,8 +84,9 @@ fn chained_onto(graph: &Graph, node: NodeId) -> Option<NodeId> {
     let mut inputs = graph.inputs(node);
     let only: &Edge = inputs.next()?;
     let single_input = inputs.next().is_none();
-    let single_reader = graph.outputs(only.from).count() == 1;
-    (single_input && single_reader && only.partitioning == Partitioning::Forward).then_some(only.from)
+    let single_reader = graph.outputs(only.from).filter(|edge| !graph.carries_bad_records(edge)).count() == 1;
+    (single_input && !graph.carries_bad_records(only) && single_reader && only.partitioning == Partitioning::Forward)
+        .then_some(only.from)
 }
 
 #[cfg(test)]

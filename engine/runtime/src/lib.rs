@@ -17,6 +17,7 @@ mod job;
 mod layout;
 mod operator_task;
 pub mod operators;
+mod pace;
 mod report;
 mod source_task;
 mod source_time;

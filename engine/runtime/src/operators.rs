@@ -97,7 +97,7 @@ pub fn build(graph: &Graph, node: NodeId, storage: &Storage) -> Result<Box<dyn O
         NodeKind::LateRows(late) => Box::new(LateRows::new(late)),
         NodeKind::Fold { .. } => Box::new(FoldOperator::new(schema)),
         NodeKind::Order(order) => Box::new(Order::new(order, &input(0)?, schema)),
-        NodeKind::Union => Box::new(UnionOperator),
+        NodeKind::Union | NodeKind::BadRecords => Box::new(UnionOperator),
         NodeKind::Source(_) | NodeKind::Sink(_) | NodeKind::Lookup(_) | NodeKind::Call(_) => {
             return Err(OperatorError::plan(format!("node {node} is a source, a sink or waits: it is no operator")));
         }

@@ -1,12 +1,16 @@
 //! A task that reads a table: rows by partition, their event times and watermarks, and barriers when asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arrow::array::TimestampNanosecondArray;
 use arrow::record_batch::RecordBatch;
-use headwater_core::{Barrier, Epoch, EventTime, Positions, Snapshot, Source, SourceEvent, Staged, Watermark};
+use headwater_core::source::BAD_RECORDS;
+use headwater_core::{
+    Barrier, Epoch, EventTime, Positions, Snapshot, Source, SourceEvent, Staged, StreamSchema, Watermark,
+};
 use headwater_plan::NodeId;
 use headwater_state::{InstanceAck, InstanceId};
 use serde_json::{Value, json};
@@ -16,6 +20,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use crate::chain::Chain;
 use crate::operator_task::publish_measures;
 use crate::operators::SourceColumns;
+use crate::pace::Pace;
 use crate::report::{Report, SourceRequest, acknowledge};
 use crate::source_time::SourceTime;
 use crate::status::InstanceBoard;
@@ -35,6 +40,10 @@ pub(crate) struct SourceTask {
     pub(crate) time: SourceTime,
     pub(crate) chain: Chain,
     pub(crate) tail: Tail,
+    /// Where records go that cannot be read.
+    pub(crate) bad: Tail,
+    /// How far other instances are, where none may run too far ahead.
+    pub(crate) pace: Option<Pace>,
     pub(crate) board: Arc<InstanceBoard>,
     pub(crate) boards: Vec<(NodeId, Arc<InstanceBoard>)>,
     pub(crate) requests: mpsc::Receiver<SourceRequest>,
@@ -64,6 +73,8 @@ struct Running {
     watermark: EventTime,
     collected: Vec<RecordBatch>,
     flushed: Instant,
+    /// When partitions that have more to say were last kept awake, since the start.
+    woken: Duration,
 }
 
 impl SourceTask {
@@ -71,7 +82,8 @@ impl SourceTask {
     pub(crate) async fn run(self) -> Result<(), TaskError> {
         let watermark = EventTime::MIN;
         let (now, mode) = (Instant::now(), Mode::Reading);
-        let mut running = Running { task: self, started: now, mode, watermark, collected: Vec::new(), flushed: now };
+        let (collected, woken) = (Vec::new(), Duration::ZERO);
+        let mut running = Running { task: self, started: now, mode, watermark, collected, flushed: now, woken };
         if let Some(time) = running.task.restored {
             running.send_watermark(Watermark::at(time)).await?;
         }
@@ -92,9 +104,14 @@ impl Running {
                 Some(request) => self.answer(request).await,
                 None => Err(TaskError::Cancelled),
             },
+            () = heard(&mut self.task.pace), if self.mode == Mode::Reading => {
+                self.keep_pace().await?;
+                Ok(true)
+            }
             event = self.task.source.next(), if reading => self.take(event?).await,
             _ = ticks.tick(), if reading => {
                 self.advance().await?;
+                self.keep_pace().await?;
                 self.flush().await?;
                 self.measure();
                 Ok(true)
@@ -109,8 +126,9 @@ impl Running {
                 Ok(!barrier.stop)
             }
             SourceRequest::Drain => {
-                self.task.source.drain().await?;
                 self.mode = Mode::Draining;
+                self.let_go().await?;
+                self.task.source.drain().await?;
                 Ok(true)
             }
             SourceRequest::Committed(positions) => {
@@ -126,15 +144,12 @@ impl Running {
             SourceEvent::Partitions(names) => {
                 self.task.time.assign(names, self.started.elapsed());
                 self.advance().await?;
+                self.keep_pace().await?;
             }
-            SourceEvent::Batch { partition, batch } => {
-                let mut watermark = None;
-                for piece in pieces(&batch) {
-                    watermark = self.rows(piece).await?.max(watermark);
-                }
-                self.task.time.observe(partition, watermark, self.started.elapsed());
-                self.advance().await?;
-                self.flush().await?;
+            SourceEvent::Batch { partition, batch } => self.batch(partition, &batch).await?,
+            SourceEvent::Sifted { partition, batch, bad } => {
+                self.bad(&bad).await?;
+                self.batch(partition, &batch).await?;
             }
             SourceEvent::End if self.mode == Mode::Draining => {
                 self.mode = Mode::Drained;
@@ -148,6 +163,25 @@ impl Running {
         Ok(true)
     }
 
+    async fn batch(&mut self, partition: usize, batch: &RecordBatch) -> Result<(), TaskError> {
+        let mut watermark = None;
+        for piece in pieces(batch) {
+            watermark = self.rows(piece).await?.max(watermark);
+        }
+        self.task.time.observe(partition, watermark, self.started.elapsed());
+        self.advance().await?;
+        self.keep_pace().await?;
+        self.flush().await
+    }
+
+    /// Sends records that could not be read to who collects them. They have no event time that one could know.
+    async fn bad(&mut self, records: &RecordBatch) -> Result<(), TaskError> {
+        let times = TimestampNanosecondArray::from_value(0, records.num_rows());
+        let stream = StreamSchema::append_only(&BAD_RECORDS);
+        let mut rows = vec![stream.batch(records.columns().to_vec(), Arc::new(times))?];
+        self.task.bad.send(&mut rows).await
+    }
+
     /// Sends a piece of a batch through the chain; gives the watermark that its rows allow.
     async fn rows(&mut self, batch: RecordBatch) -> Result<Option<EventTime>, TaskError> {
         let rows = self.task.columns.apply(&batch)?;
@@ -159,10 +193,35 @@ impl Running {
     }
 
     async fn advance(&mut self) -> Result<(), TaskError> {
-        match self.task.time.advance(self.started.elapsed()) {
+        let now = self.started.elapsed();
+        // Who was not read because this task waited for its readers is not idle.
+        if now.saturating_sub(self.woken) >= TICK / 2 {
+            self.woken = now;
+            self.task.time.keep_awake(|partition| self.task.source.has_more(partition), now);
+        }
+        match self.task.time.advance(now) {
             Some(watermark) => self.send_watermark(watermark).await,
             None => Ok(()),
         }
+    }
+
+    /// Says how far this instance is, and holds those of its partitions that are too far ahead.
+    async fn keep_pace(&mut self) -> Result<(), TaskError> {
+        let Some(pace) = self.task.pace.as_mut().filter(|_| self.mode == Mode::Reading) else { return Ok(()) };
+        let now = self.started.elapsed();
+        let slowest = pace.say(self.task.time.slowest(now));
+        match self.task.time.hold(slowest, now) {
+            Some(held) => Ok(self.task.source.hold(&held).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Holds nobody any more: what is left is read whoever is ahead.
+    async fn let_go(&mut self) -> Result<(), TaskError> {
+        let Some(pace) = &mut self.task.pace else { return Ok(()) };
+        pace.say(EventTime::MAX);
+        self.task.time.release(self.started.elapsed());
+        Ok(self.task.source.hold(&BTreeSet::new()).await?)
     }
 
     /// Lets folded changes go where they have waited long enough.
@@ -183,12 +242,14 @@ impl Running {
         let leaving = self.task.chain.watermark(watermark, &mut self.collected)?;
         self.task.tail.send(&mut self.collected).await?;
         self.measure();
+        self.task.bad.watermark(watermark).await?;
         self.task.tail.watermark(leaving).await
     }
 
     async fn barrier(&mut self, barrier: Barrier) -> Result<(), TaskError> {
         let snapshots = self.task.chain.barrier(barrier.epoch, &mut self.collected)?;
         self.task.tail.send(&mut self.collected).await?;
+        self.task.bad.barrier(barrier).await?;
         let staged = self.task.tail.barrier(barrier).await?;
         self.task.epoch = barrier.epoch;
         self.measure();
@@ -199,10 +260,14 @@ impl Running {
     /// The source is at its end: every window closes.
     async fn end(&mut self) -> Result<(), TaskError> {
         self.measure();
+        if let Some(pace) = &mut self.task.pace {
+            pace.say(EventTime::MAX);
+        }
         self.send_watermark(Watermark::END).await?;
         let epoch = self.task.epoch + 1;
         let snapshots = self.task.chain.barrier(epoch, &mut self.collected)?;
         self.task.tail.send(&mut self.collected).await?;
+        self.task.bad.end(epoch).await?;
         let staged = self.task.tail.end(epoch).await?;
         let acks = self.acks(EventTime::MAX, snapshots, staged);
         self.report(Report::Ended { acks }).await
@@ -231,6 +296,14 @@ impl Running {
         board.bad_records.store(self.task.source.bad_records(), Ordering::Relaxed);
         board.lag_rows.store(self.task.source.lag_rows().unwrap_or(u64::MAX), Ordering::Relaxed);
         publish_measures(&self.task.chain, &self.task.boards);
+    }
+}
+
+/// Waits until another instance has got on; for ever where that does not matter.
+async fn heard(pace: &mut Option<Pace>) {
+    match pace {
+        Some(pace) => pace.changed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,6 +3,7 @@
 mod aggregate;
 mod awaited;
 mod corrected;
+mod dead_letter;
 mod emit;
 mod event_time;
 mod expression;
@@ -52,6 +53,7 @@ use crate::statement::{
     ContinuousQuery, CreateView, ExplainFormat, Insert, Name, OptionEntry, Statement, StatementKind,
 };
 use crate::types::sql_name;
+use dead_letter::DeadLetter;
 use graph::GraphBuilder;
 use late::LateSink;
 use sink::PendingSink;
@@ -77,6 +79,7 @@ pub(crate) fn plan(
         state_memory_max: None,
         selects: 0,
         late_sinks: Vec::new(),
+        dead_letters: Vec::new(),
     };
     // What is set holds for the whole file.
     for statement in &statements {
@@ -103,6 +106,7 @@ struct Planner<'a> {
     state_memory_max: Option<ByteSize>,
     selects: usize,
     late_sinks: Vec<LateSink>,
+    dead_letters: Vec<DeadLetter>,
 }
 
 impl Planner<'_> {
@@ -287,6 +291,7 @@ impl Planner<'_> {
 
     fn finish(mut self) -> Result<Script> {
         self.late_rows()?;
+        self.bad_records()?;
         self.add_sinks()?;
         let graph = (!self.builder.graph.nodes.is_empty()).then_some(self.builder.graph);
         if let Some(graph) = &graph {

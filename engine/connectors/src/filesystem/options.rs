@@ -24,7 +24,7 @@ impl FileFormat {
     /// Reads the option `format` (`parquet` where unsaid) and those of the format.
     pub(super) fn of(options: &Options) -> Result<Self, TableError> {
         let parquet = ParquetOptions::of(options)?;
-        let names = ["parquet", "json", "debezium_json", "csv", "raw_string", "arrow"];
+        let names = ["parquet", "json", "debezium_json", "csv", "raw_string", "raw_bytes", "arrow"];
         Ok(match RecordFormat::of(options, &names)? {
             None => FileFormat::Parquet(parquet),
             Some(RecordFormat::Arrow) => FileFormat::Arrow,
@@ -39,6 +39,7 @@ impl FileFormat {
             FileFormat::Arrow => "arrow",
             FileFormat::Lines(RecordFormat::Csv(_)) => "csv",
             FileFormat::Lines(RecordFormat::Raw) => "txt",
+            FileFormat::Lines(RecordFormat::RawBytes) => "bin",
             FileFormat::Lines(_) => "json",
         }
     }

@@ -1,20 +1,22 @@
-//! Reads the files of a folder, listed once. A file is a partition: rows of different files may be of the same time,
-//! so none of them may run ahead of the others. A file belongs to an instance by its name, so that all agree whatever
-//! each of them finds.
+//! Reads the files of a folder, which is listed once, or again and again where the table watches it. A file is a
+//! partition: rows of different files may be of the same time, so none of them may run ahead of the others. A file
+//! belongs to an instance by its name, so that all agree whatever each of them finds. Files are read in the order in
+//! which they are found, and those of one listing by name.
 
 mod file;
 mod object;
+mod reader;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use headwater_core::{ConnectorError, Positions, Source, SourceContext, SourceEvent, SourceFactory};
+use headwater_core::{ConnectorError, Source, SourceContext, SourceFactory};
 use headwater_plan::TableError;
 use serde::{Deserialize, Serialize};
 
-use self::file::OpenedFile;
+use self::reader::Reader;
 use super::options::FileFormat;
 use super::store::Folders;
 use crate::formats::BadData;
@@ -26,6 +28,8 @@ pub(super) struct FolderSource {
     pub(super) schema: SchemaRef,
     pub(super) format: FileFormat,
     pub(super) bad_data: BadData,
+    /// How often the folder is listed; `None` is once.
+    pub(super) watch: Option<Duration>,
 }
 
 impl FolderSource {
@@ -39,11 +43,12 @@ impl FolderSource {
         schema: SchemaRef,
         format: FileFormat,
         bad_data: BadData,
+        watch: Option<Duration>,
     ) -> Result<Self, TableError> {
         if let FileFormat::Lines(format) = &format {
             format.decoder(&schema)?;
         }
-        Ok(FolderSource { table, folders, schema, format, bad_data })
+        Ok(FolderSource { table, folders, schema, format, bad_data, watch })
     }
 }
 
@@ -71,7 +76,11 @@ impl SourceFactory for FolderSource {
     }
 
     fn bounded(&self) -> bool {
-        true
+        self.watch.is_none()
+    }
+
+    fn gives_bad_records(&self) -> bool {
+        self.bad_data == BadData::DeadLetter && matches!(self.format, FileFormat::Lines(_))
     }
 
     fn fingerprint(&self) -> String {
@@ -79,30 +88,7 @@ impl SourceFactory for FolderSource {
     }
 
     async fn open(&self, context: SourceContext) -> Result<Box<dyn Source>, ConnectorError> {
-        let mut positions = BTreeMap::new();
-        let mut waiting = VecDeque::new();
-        for name in self.folders.list_visible().await? {
-            if !self.is_ours(&name, context.subtask, context.parallelism) {
-                continue;
-            }
-            let position = match context.positions.get(&name) {
-                None => FilePosition::default(),
-                Some(value) => serde_json::from_value(value.clone())
-                    .map_err(|error| self.folders.failed(&name, "read its position", error))?,
-            };
-            positions.insert(name.clone(), position);
-            if !position.done {
-                waiting.push_back(name);
-            }
-        }
-        Ok(Box::new(Reader {
-            source: Arc::new(self.clone()),
-            positions,
-            waiting,
-            announced: false,
-            opened: None,
-            bad_records: 0,
-        }))
+        Ok(Box::new(Reader::open(Arc::new(self.clone()), &context).await?))
     }
 }
 
@@ -121,60 +107,5 @@ fn share(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-struct Reader {
-    source: Arc<FolderSource>,
-    positions: BTreeMap<String, FilePosition>,
-    /// Files that are not read to their end; the first one is being read.
-    waiting: VecDeque<String>,
-    announced: bool,
-    opened: Option<OpenedFile>,
-    bad_records: u64,
-}
-
-#[async_trait]
-impl Source for Reader {
-    async fn next(&mut self) -> Result<SourceEvent, ConnectorError> {
-        loop {
-            // A file that ended holds nothing back any more.
-            if !self.announced {
-                self.announced = true;
-                return Ok(SourceEvent::Partitions(self.waiting.iter().cloned().collect()));
-            }
-            let Some(name) = self.waiting.front().cloned() else { return Ok(SourceEvent::End) };
-            let position = self.positions.entry(name.clone()).or_default();
-            let opened = match &mut self.opened {
-                Some(opened) => opened,
-                none => none.insert(OpenedFile::open(&self.source, &name, *position).await?),
-            };
-            let read = opened.next().await?;
-            self.bad_records += read.bad_records;
-            position.rows += read.rows;
-            position.bytes += read.bytes;
-            match read.batch {
-                Some(batch) if batch.num_rows() > 0 => return Ok(SourceEvent::Batch { partition: 0, batch }),
-                Some(_) => {}
-                None => {
-                    position.done = true;
-                    self.opened = None;
-                    self.waiting.pop_front();
-                    self.announced = false;
-                }
-            }
-        }
-    }
-
-    fn positions(&self) -> Positions {
-        let value = |(name, position): (&String, &FilePosition)| {
-            (name.clone(), serde_json::json!({"rows": position.rows, "bytes": position.bytes, "done": position.done}))
-        };
-        self.positions.iter().map(value).collect()
-    }
-
-    async fn drain(&mut self) -> Result<(), ConnectorError> {
-        Ok(())
-    }
-
-    fn bad_records(&self) -> u64 {
-        self.bad_records
-    }
-}
+#[cfg(test)]
+mod tests;

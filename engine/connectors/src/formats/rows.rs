@@ -8,7 +8,7 @@ use headwater_plan::TableError;
 use super::RecordFormat;
 use super::changelog::Changelog;
 use super::json::TimestampFormat;
-use super::raw::one_text;
+use super::raw::{one_of_bytes, one_text};
 use super::{csv, json, raw};
 
 /// Refuses a changelog for a sink that only adds rows. `formats` are the connector's that could take it.
@@ -76,6 +76,10 @@ impl LineEncoder {
                     }
                     RecordFormat::Raw => {
                         one_text(&visible, "format")?;
+                        Lines::Raw
+                    }
+                    RecordFormat::RawBytes => {
+                        one_of_bytes(&visible, "format")?;
                         Lines::Raw
                     }
                     RecordFormat::Csv(options) => {

@@ -42,7 +42,16 @@ impl ClientOptions {
         // A table's own brokers keep another log than the embedded one.
         let log_id =
             settings.log_id.clone().filter(|_| settings.bootstrap_servers.as_deref() == Some(bootstrap_servers));
-        Ok(ClientOptions { bootstrap_servers: bootstrap_servers.to_owned(), log_id, configs })
+        let client = ClientOptions { bootstrap_servers: bootstrap_servers.to_owned(), log_id, configs };
+        // librdkafka knows its settings without a broker.
+        match client.config(&[]).create_native_config() {
+            Ok(_) => Ok(client),
+            Err(KafkaError::ClientConfig(_, reason, key, _)) => {
+                let error = TableError::new(format!("librdkafka refuses the setting '{key}': {reason}"));
+                Err(error.with_option("client_configs"))
+            }
+            Err(error) => Err(TableError::new(error.to_string()).with_option("client_configs")),
+        }
     }
 
     /// Where the brokers are.

@@ -15,7 +15,7 @@ use headwater_proto::batch::headers;
 use crate::formats::RecordFormat;
 use crate::formats::changelog::{Changelog, Upserts};
 use crate::formats::json::{TimestampFormat, encode_lines, split_lines};
-use crate::formats::raw::{one_text, texts};
+use crate::formats::raw::{one_of_bytes, one_text, values};
 use crate::formats::rows::append_only;
 use crate::grouping::group;
 
@@ -49,6 +49,7 @@ enum Content {
     Debezium(Changelog, TimestampFormat),
     Upsert(Changelog, TimestampFormat),
     Raw,
+    RawBytes,
     Arrow,
 }
 
@@ -104,6 +105,7 @@ impl MessageEncoder {
         match self.content {
             Content::Arrow => headers::ARROW_STREAM,
             Content::Raw => "text/plain",
+            Content::RawBytes => "application/octet-stream",
             Content::Json(_) | Content::Debezium(..) | Content::Upsert(..) => headers::JSON,
         }
     }
@@ -115,9 +117,9 @@ impl MessageEncoder {
     pub(super) fn encode(&self, batch: &RecordBatch) -> Result<Vec<OutMessage>, BoxError> {
         match &self.content {
             Content::Json(timestamps) => self.messages(batch, payloads(&encode_lines(batch, *timestamps)?)),
-            Content::Raw => {
-                let texts = texts(batch)?.iter();
-                self.messages(batch, texts.map(|text| text.map(|text| text.as_bytes().to_vec())))
+            Content::Raw | Content::RawBytes => {
+                let values = values(batch)?;
+                self.messages(batch, values.iter().map(|value| value.map(<[u8]>::to_vec)))
             }
             Content::Debezium(changelog, timestamps) => {
                 let (changes, rows) = changelog.debezium_with_rows(batch)?;
@@ -183,6 +185,7 @@ impl Content {
                 one_text(&schema.visible(), "json.unstructured").map(|()| Content::Raw)
             }
             RecordFormat::Raw => one_text(&schema.visible(), "format").map(|()| Content::Raw),
+            RecordFormat::RawBytes => one_of_bytes(&schema.visible(), "format").map(|()| Content::RawBytes),
             RecordFormat::Json(options) => Ok(Content::Json(options.timestamps)),
             _ => Ok(Content::Arrow),
         }

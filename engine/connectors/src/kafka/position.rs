@@ -20,23 +20,44 @@ pub(crate) enum StartOffset {
 }
 
 impl StartOffset {
-    /// Reads the option `source.offset`.
+    /// Reads the option `source.offset`, and `source.timestamp` where it says `timestamp`.
     pub(super) fn of(options: &Options) -> Result<Option<Self>, TableError> {
-        Ok(match options.text("source.offset")? {
+        let at = options.text("source.timestamp")?;
+        let offset = options.text("source.offset")?;
+        if at.is_some() && offset != Some("timestamp") {
+            return Err(TableError::new("the source does not begin at a time")
+                .with_option("source.timestamp")
+                .with_hint("add source.offset = 'timestamp'"));
+        }
+        Ok(match offset {
             None => None,
+            Some("timestamp") => {
+                let Some(text) = at else {
+                    return Err(TableError::new("the time to begin at is not said")
+                        .with_option("source.offset")
+                        .with_hint("add source.timestamp = '2023-09-18T14:00:00Z'"));
+                };
+                Some(StartOffset::Time(millis("source.timestamp", text)?))
+            }
             Some("earliest") => Some(StartOffset::Earliest),
             Some("latest") => Some(StartOffset::Latest),
             Some("group") => Some(StartOffset::Group),
-            Some(text) => match string_to_timestamp_nanos(text) {
-                Ok(nanos) => Some(StartOffset::Time(nanos.div_euclid(1_000_000))),
-                Err(_) => {
-                    return Err(TableError::new(format!("option 'source.offset' cannot be '{text}'"))
-                        .with_option("source.offset")
-                        .with_hint("use earliest, latest, group, or a time as '2023-09-18T14:00:00Z'"));
-                }
-            },
+            Some(text) => Some(StartOffset::Time(millis("source.offset", text)?)),
         })
     }
+}
+
+/// A point in time, as a text with or without a zone or as milliseconds since the epoch.
+fn millis(option: &str, text: &str) -> Result<i64, TableError> {
+    if let Ok(millis) = text.parse() {
+        return Ok(millis);
+    }
+    string_to_timestamp_nanos(text).map(|nanos| nanos.div_euclid(1_000_000)).map_err(|_| {
+        let words = if option == "source.offset" { "earliest, latest, group, or " } else { "" };
+        TableError::new(format!("option '{option}' cannot be '{text}'"))
+            .with_option(option)
+            .with_hint(format!("use {words}a time as '2023-09-18T14:00:00Z' or in milliseconds since the epoch"))
+    })
 }
 
 /// The position of a partition in a checkpoint.
@@ -150,6 +171,25 @@ mod tests {
         assert_eq!(at(StartOffset::Time(0), Some(13)), 13);
         assert_eq!(at(StartOffset::Time(0), None), 20);
         assert_eq!(begin(None, "a", EXTENT, StartOffset::Latest, true), Begin::Fresh(10));
+    }
+
+    #[test]
+    fn a_time_is_said_in_any_of_its_ways() {
+        use headwater_plan::OptionValue;
+        let start = |options: &[(&str, &str)]| {
+            let text = |(key, value): &(&str, &str)| ((*key).to_owned(), OptionValue::Text((*value).to_owned()));
+            StartOffset::of(&Options::new(options.iter().map(text)))
+        };
+        let at = Some(StartOffset::Time(1_695_045_600_000));
+        for text in ["2023-09-18T14:00:00Z", "2023-09-18T16:00:00+02:00", "2023-09-18 14:00:00", "1695045600000"] {
+            assert_eq!(start(&[("source.offset", text)]).unwrap(), at, "{text}");
+            assert_eq!(start(&[("source.offset", "timestamp"), ("source.timestamp", text)]).unwrap(), at, "{text}");
+        }
+        let refused = |options: &[(&str, &str)]| start(options).unwrap_err().option.unwrap();
+        assert_eq!(refused(&[("source.offset", "yesterday")]), "source.offset");
+        assert_eq!(refused(&[("source.offset", "timestamp")]), "source.offset");
+        assert_eq!(refused(&[("source.offset", "timestamp"), ("source.timestamp", "x")]), "source.timestamp");
+        assert_eq!(refused(&[("source.offset", "latest"), ("source.timestamp", "0")]), "source.timestamp");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use headwater_plan::options::nearest;
 use headwater_plan::{ColumnDeclaration, TableError};
-use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::message::{Headers, Message, OwnedMessage};
+use serde_json::{Map, Value};
 
 /// What can be known of a message beside its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +22,11 @@ enum Metadata {
     Topic,
     Timestamp,
     Key,
+    Headers,
 }
 
-const NAMES: [(&str, Metadata); 6] = [
+const NAMES: [(&str, Metadata); 7] = [
+    ("headers", Metadata::Headers),
     ("key", Metadata::Key),
     ("offset", Metadata::Offset),
     ("offset_id", Metadata::Offset),
@@ -128,11 +131,12 @@ impl Metadata {
             let error = TableError::new(format!("a message has no metadata '{name}'")).with_column(&column.name);
             return Err(match nearest(name, NAMES.iter().map(|(name, _)| *name)) {
                 Some(near) => error.with_hint(format!("did you mean '{near}'?")),
-                None => error.with_hint("known: offset, partition, topic, timestamp, key"),
+                None => error.with_hint("known: offset, partition, topic, timestamp, key, headers"),
             });
         };
         let fits = match metadata {
             Metadata::Key => matches!(column.data_type, DataType::Utf8 | DataType::Binary),
+            Metadata::Headers => column.data_type == DataType::Utf8,
             other => can_cast_types(&other.data_type(), &column.data_type),
         };
         match fits {
@@ -143,6 +147,7 @@ impl Metadata {
                     Metadata::Key => "declare it as BYTEA or TEXT",
                     Metadata::Offset | Metadata::Partition => "declare it as BIGINT",
                     Metadata::Topic => "declare it as TEXT",
+                    Metadata::Headers => "declare it as JSON",
                     Metadata::Timestamp => "declare it as TIMESTAMP(3)",
                 })),
         }
@@ -152,7 +157,7 @@ impl Metadata {
         match self {
             Metadata::Offset => DataType::Int64,
             Metadata::Partition => DataType::Int32,
-            Metadata::Topic => DataType::Utf8,
+            Metadata::Topic | Metadata::Headers => DataType::Utf8,
             Metadata::Timestamp => DataType::Timestamp(TimeUnit::Millisecond, None),
             Metadata::Key => DataType::Binary,
         }
@@ -173,9 +178,27 @@ impl Metadata {
                 let keys = messages.iter().map(|message| message.key().map(String::from_utf8_lossy));
                 Arc::new(keys.collect::<StringArray>())
             }
+            Metadata::Headers => {
+                Arc::new(messages.iter().map(|message| Some(headers_as_json(message))).collect::<StringArray>())
+            }
             Metadata::Key => Arc::new(messages.iter().map(Message::key).collect::<BinaryArray>()),
         };
         let strict = CastOptions { safe: false, ..CastOptions::default() };
         cast_with_options(&column, data_type, &strict)
     }
+}
+
+/// The headers of a message as an object: a text a header, null for one without a value, and a list where a name comes
+/// more than once. What is no text is shown as well as it can be.
+fn headers_as_json(message: &OwnedMessage) -> String {
+    let mut object: Map<String, Value> = Map::new();
+    for header in message.headers().into_iter().flat_map(|headers| headers.iter()) {
+        let value = header.value.map_or(Value::Null, |value| String::from_utf8_lossy(value).into());
+        match object.get_mut(header.key) {
+            None => drop(object.insert(header.key.to_owned(), value)),
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    Value::Object(object).to_string()
 }

@@ -46,7 +46,7 @@ impl KafkaSink {
     pub(super) fn of(
         settings: &ConnectorSettings,
         options: &Options,
-        topics: &[String],
+        topic: &str,
         format: RecordFormat,
         primary_key: Vec<String>,
         client: ClientOptions,
@@ -54,7 +54,7 @@ impl KafkaSink {
         let modes = [("exactly_once", true), ("at_least_once", false)];
         Ok(KafkaSink {
             client,
-            topic: topics.first().cloned().unwrap_or_default(),
+            topic: topic.to_owned(),
             format,
             primary_key,
             exactly_once: options.choice("sink.commit_mode", &modes)?.unwrap_or(false),

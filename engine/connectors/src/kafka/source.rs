@@ -4,6 +4,7 @@
 //! Brokers that are away are waited for, without end. Every few seconds a [`survey`] asks them for new partitions and
 //! for how far the log reaches; the first one also says where to begin.
 
+mod decode;
 mod message;
 mod partition;
 mod reader;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use headwater_core::{ConnectorError, Source, SourceContext, SourceFactory};
+use headwater_plan::{Options, TableError};
 use rdkafka::error::KafkaResult;
 
 use self::reader::Reader;
@@ -20,6 +22,7 @@ use super::ReadOptions;
 use super::client::ClientOptions;
 use super::rows::RowLayout;
 use super::survey::TopicConsumer;
+use super::topics::Topics;
 use crate::formats::{BadData, RecordFormat};
 
 /// What a source reads, and how.
@@ -29,12 +32,14 @@ pub(super) struct SourceSpec {
     pub(super) connector: &'static str,
     /// The table's name, for errors.
     pub(super) table: String,
-    /// The topics, sorted.
-    pub(super) topics: Vec<String>,
+    /// The topics.
+    pub(super) topics: Topics,
     /// The columns.
     pub(super) layout: RowLayout,
     /// How the content is read.
     pub(super) format: RecordFormat,
+    /// What a message holds.
+    pub(super) framing: Framing,
     /// The brokers.
     pub(super) client: ClientOptions,
     /// Where to begin, and which group is told.
@@ -72,6 +77,29 @@ impl SourceSpec {
     }
 }
 
+/// What a message holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// One record. Of JSON it may be several objects, which are read or not read together.
+    None,
+    /// A record a line.
+    Newline,
+}
+
+impl Framing {
+    /// Reads the option `framing`.
+    pub(super) fn of(options: &Options, format: &RecordFormat) -> Result<Self, TableError> {
+        let framing = options.choice("framing", &[("newline", Framing::Newline)])?.unwrap_or(Framing::None);
+        match (framing, format) {
+            (Framing::Newline, RecordFormat::Arrow) => {
+                let error = TableError::new("an arrow stream has no lines").with_option("framing");
+                Err(error.with_hint("leave framing out"))
+            }
+            _ => Ok(framing),
+        }
+    }
+}
+
 /// The factory.
 #[derive(Debug)]
 pub(super) struct KafkaSource {
@@ -99,8 +127,12 @@ impl SourceFactory for KafkaSource {
         false
     }
 
+    fn gives_bad_records(&self) -> bool {
+        self.spec.bad_data == BadData::DeadLetter
+    }
+
     fn fingerprint(&self) -> String {
-        format!("{} {}", self.spec.connector, self.spec.topics.join(","))
+        format!("{} {}", self.spec.connector, self.spec.topics.shown())
     }
 
     async fn open(&self, context: SourceContext) -> Result<Box<dyn Source>, ConnectorError> {

@@ -1,22 +1,24 @@
 //! Asks the brokers, on a thread that may block: which log this is, which partitions there are and how far they reach.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client::Watch;
 use super::position::{Extent, StartOffset, owner};
+use super::topics::Topics;
 
-/// A consumer of one topic.
+/// A consumer of one topic: at the end of a partition librdkafka says its number and not its topic.
 pub(super) type TopicConsumer = StreamConsumer<Watch>;
 
-/// A partition: the index of its topic among those of the source, and its number.
-pub(super) type PartitionKey = (usize, i32);
+/// A partition: its topic and its number.
+pub(super) type PartitionKey = (String, i32);
 
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -24,8 +26,10 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// What is asked.
 #[derive(Clone)]
 pub(super) struct Question {
-    /// A consumer a topic.
-    pub(super) topics: Vec<(String, Arc<TopicConsumer>)>,
+    /// Who asks.
+    pub(super) consumer: Arc<TopicConsumer>,
+    /// The topics.
+    pub(super) topics: Topics,
     /// Which partitions concern the asker.
     pub(super) subtask: usize,
     /// See `subtask`.
@@ -33,7 +37,7 @@ pub(super) struct Question {
     /// Where partitions begin that are not among `known`.
     pub(super) start: StartOffset,
     /// Partitions that are being read.
-    pub(super) known: HashSet<PartitionKey>,
+    pub(super) known: BTreeSet<PartitionKey>,
 }
 
 /// What the brokers answer.
@@ -52,33 +56,59 @@ pub(super) struct Survey {
 /// # Errors
 /// When they cannot be reached or refuse.
 pub(super) fn survey(question: &Question) -> KafkaResult<Survey> {
-    let mut answer = Survey { cluster: String::new(), partitions: BTreeMap::new(), missing: Vec::new() };
-    for (index, (topic, consumer)) in question.topics.iter().enumerate() {
-        let Some(numbers) = partitions_of(consumer, topic)? else {
-            answer.missing.push(topic.clone());
+    let consumer = &*question.consumer;
+    let topics = topics_of(consumer, &question.topics)?;
+    let cluster = consumer.client().fetch_cluster_id(ANSWER).unwrap_or_else(|| "unnamed".to_owned());
+    let mut answer = Survey { cluster, partitions: BTreeMap::new(), missing: Vec::new() };
+    for (topic, numbers) in topics {
+        let Some(numbers) = numbers else {
+            answer.missing.push(topic);
             continue;
         };
-        if answer.cluster.is_empty() {
-            answer.cluster = consumer.client().fetch_cluster_id(ANSWER).unwrap_or_else(|| "unnamed".to_owned());
-        }
-        let own = numbers.into_iter().filter(|n| owner(index, *n, question.parallelism) == question.subtask);
+        let home = question.topics.home(&topic);
+        let own = numbers.into_iter().filter(|n| owner(home, *n, question.parallelism) == question.subtask);
         let own: Vec<i32> = own.collect();
-        let new: Vec<i32> = own.iter().copied().filter(|number| !question.known.contains(&(index, *number))).collect();
-        let starts = starts_of(consumer, topic, &new, question.start)?;
+        let is_new = |number: &i32| !question.known.contains(&(topic.clone(), *number));
+        let new: Vec<i32> = own.iter().copied().filter(is_new).collect();
+        let starts = starts_of(consumer, &topic, &new, question.start)?;
         for number in own {
-            let (low, high) = consumer.fetch_watermarks(topic, number, ANSWER)?;
+            let (low, high) = consumer.fetch_watermarks(&topic, number, ANSWER)?;
             let start = starts.get(&number).copied();
-            answer.partitions.insert((index, number), Extent { low, high, start });
+            answer.partitions.insert((topic.clone(), number), Extent { low, high, start });
         }
     }
     Ok(answer)
 }
 
+/// The topics with the numbers of their partitions; `None` for a topic that is named and is not there.
+fn topics_of(consumer: &TopicConsumer, topics: &Topics) -> KafkaResult<Vec<(String, Option<Vec<i32>>)>> {
+    let named = match topics {
+        Topics::Named(names) => names,
+        Topics::Matching { .. } => {
+            let metadata = consumer.fetch_metadata(None, ANSWER)?;
+            let matching = metadata.topics().iter().filter(|found| topics.contain(found.name()));
+            let mut found: Vec<(String, Option<Vec<i32>>)> = Vec::new();
+            for topic in matching {
+                // One that is being made or removed is seen when it is there.
+                if let Some(numbers) = numbers_of(topic)? {
+                    found.push((topic.name().to_owned(), Some(numbers)));
+                }
+            }
+            found.sort();
+            return Ok(found);
+        }
+    };
+    let ask = |topic: &String| -> KafkaResult<(String, Option<Vec<i32>>)> {
+        let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok((topic.clone(), found.map(numbers_of).transpose()?.flatten()))
+    };
+    named.iter().map(ask).collect()
+}
+
 /// The numbers of a topic's partitions, or `None` when there is no such topic.
-fn partitions_of(consumer: &TopicConsumer, topic: &str) -> KafkaResult<Option<Vec<i32>>> {
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
-    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
-    match found.error() {
+fn numbers_of(topic: &MetadataTopic) -> KafkaResult<Option<Vec<i32>>> {
+    match topic.error() {
         None => {}
         Some(
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
@@ -86,7 +116,7 @@ fn partitions_of(consumer: &TopicConsumer, topic: &str) -> KafkaResult<Option<Ve
         ) => return Ok(None),
         Some(error) => return Err(KafkaError::MetadataFetch(error.into())),
     }
-    let numbers: Vec<i32> = found.partitions().iter().map(|partition| partition.id()).collect();
+    let numbers: Vec<i32> = topic.partitions().iter().map(|partition| partition.id()).collect();
     Ok((!numbers.is_empty()).then_some(numbers))
 }
 

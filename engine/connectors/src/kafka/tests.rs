@@ -1,6 +1,7 @@
 //! Both sides against a broker that speaks the real protocol, with the real client.
 
 mod sinks;
+mod sources;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +85,7 @@ async fn rest(source: &mut dyn Source) -> Vec<String> {
     loop {
         match next(source).await {
             SourceEvent::Partitions(_) => {}
-            SourceEvent::Batch { batch, .. } => batches.push(batch),
+            SourceEvent::Batch { batch, .. } | SourceEvent::Sifted { batch, .. } => batches.push(batch),
             SourceEvent::End => break,
         }
     }
@@ -233,7 +234,7 @@ async fn a_bad_message_is_named_or_counted() {
     failing.drain().await.unwrap();
     let error = loop {
         match failing.next().await {
-            Ok(SourceEvent::Batch { .. } | SourceEvent::Partitions(_)) => {}
+            Ok(SourceEvent::Batch { .. } | SourceEvent::Sifted { .. } | SourceEvent::Partitions(_)) => {}
             Ok(SourceEvent::End) => panic!("the message was read"),
             Err(error) => break error,
         }

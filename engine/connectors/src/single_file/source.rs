@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader};
 
+use crate::formats::bad_records::{self, DeadLetter, dead_letters};
 use crate::formats::{BadData, Record, RecordDecoder, RecordFormat};
 
 /// Bytes read at once; a batch is the lines that end in them.
@@ -40,6 +41,10 @@ impl SourceFactory for FileSource {
 
     fn updating(&self) -> bool {
         self.format.is_changelog()
+    }
+
+    fn gives_bad_records(&self) -> bool {
+        self.bad_data == BadData::DeadLetter
     }
 
     fn parallel(&self) -> bool {
@@ -173,18 +178,27 @@ impl Reader {
         let (records, numbers): (Vec<Record<'_>>, Vec<u64>) =
             numbered.map(|(line, number)| (Record::from(*line), self.position.lines + number)).unzip();
         let decoded = self.decoder.decode(&records).map_err(|error| failed(&self.path, "put rows together", error))?;
+        let mut letters = Vec::new();
         for bad in &decoded.bad {
-            let place = format!("{}:{}", self.path.display(), numbers.get(bad.index).copied().unwrap_or_default());
-            if self.bad_data == BadData::Fail {
-                let step = format!("read a record of table {}", self.table);
-                return Err(ConnectorError::fatal("single_file", place, step, bad.reason.clone()));
+            let (line, reason) = (numbers.get(bad.index).copied().unwrap_or_default(), bad.reason.as_str());
+            let place = format!("{}:{line}", self.path.display());
+            match self.bad_data {
+                BadData::Fail => {
+                    let step = format!("read a record of table {}", self.table);
+                    return Err(ConnectorError::fatal("single_file", place, step, bad.reason.clone()));
+                }
+                BadData::Drop => tracing::warn!(table = %self.table, %place, reason, "dropped a bad record"),
+                BadData::DeadLetter => {
+                    let offset = i64::try_from(line).unwrap_or(i64::MAX);
+                    let bytes = records[bad.index].value;
+                    letters.push(DeadLetter { topic: &self.partition, partition: None, offset, reason, bytes });
+                }
             }
-            tracing::warn!(table = %self.table, %place, reason = %bad.reason, "dropped a bad record");
             self.bad_records += 1;
         }
+        let bad = dead_letters(&letters).map_err(|error| failed(&self.path, "put bad records together", error))?;
         self.position.offset += bytes.len() as u64;
         self.position.lines += lines.len() as u64;
-        let rows = decoded.batch.num_rows() > 0;
-        Ok(rows.then_some(SourceEvent::Batch { partition: 0, batch: decoded.batch }))
+        Ok(bad_records::event(0, decoded.batch, bad))
     }
 }

@@ -68,6 +68,31 @@ async fn a_bad_line_is_named_or_counted() {
 }
 
 #[tokio::test]
+async fn bad_lines_are_given_out_with_their_place_at_any_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.json");
+    let line = |n: usize| match n % 10 {
+        3 => format!("{{\"m\": {n}, \"padding\": \"{}\"}}\n", "x".repeat(50_000)),
+        _ => format!("{{\"n\": {n}, \"padding\": \"{}\"}}\n", "x".repeat(50_000)),
+    };
+    std::fs::write(&path, (0..100).map(line).collect::<String>()).unwrap();
+    let factory = source(&path, BadData::DeadLetter);
+    assert!(factory.gives_bad_records());
+    check_contract(&factory, 3).await;
+
+    std::fs::write(&path, "{\"n\": 1}\n\n[]\n").unwrap();
+    let mut reader = factory.open(context(0, 1, &Positions::new())).await.unwrap();
+    let mut rows = Default::default();
+    crate::source_contract::read_some(&mut *reader, usize::MAX, &mut rows).await;
+    let letters = rows.remove(crate::source_contract::BAD).unwrap();
+    let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+    let place = format!("{{\"topic\":\"{}\",\"offset\":3,\"reason\":\"", path.display());
+    assert!(letter.starts_with(&place) && letter.ends_with("\"bytes\":\"5b5d\"}"), "{letter}");
+    assert_eq!(rows.into_values().next().unwrap(), ["{\"n\":1}"]);
+    assert_eq!(reader.bad_records(), 1);
+}
+
+#[tokio::test]
 async fn a_missing_file_is_named() {
     let missing = source(Path::new("/nowhere/in.json"), BadData::Fail);
     let Err(error) = missing.open(context(0, 1, &Positions::new())).await else { panic!("it opened") };

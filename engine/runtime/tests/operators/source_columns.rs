@@ -55,6 +55,8 @@ fn source_of(schema: StreamSchema, with_time: bool) -> SourceColumns {
         event_time: with_time.then(|| column("ts", 1)),
         watermark: with_time.then_some(watermark),
         idle_after: None,
+        max_drift: None,
+        watermark_step: std::time::Duration::ZERO,
     };
     SourceColumns::new(&node, schema)
 }

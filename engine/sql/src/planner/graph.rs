@@ -1,6 +1,6 @@
 //! The graph while it grows: nodes for streams, one for equal plans, and none that nobody reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -60,6 +60,18 @@ impl GraphBuilder {
         if !volatile {
             self.planned.insert(plan.clone(), stream.clone());
         }
+    }
+
+    /// Whether one of these nodes reads what `source` gives, at however many removes.
+    pub(super) fn is_read_by(&self, source: NodeId, readers: Vec<NodeId>) -> bool {
+        let mut waiting = readers;
+        let mut seen = HashSet::new();
+        while let Some(node) = waiting.pop() {
+            if seen.insert(node) {
+                waiting.extend(self.graph.inputs(node).map(|edge| edge.from));
+            }
+        }
+        seen.contains(&source)
     }
 
     /// Takes out the nodes that no sink reads.

@@ -16,11 +16,24 @@ use crate::diagnostic::Diagnostic;
 use crate::statement::{OptionEntry, OptionSyntax};
 
 /// The options that the planner takes for itself.
-const OWN: [&str; 7] =
-    ["connector", "type", "event_time_field", "watermark_field", "idle_micros", "allowed_lateness", "late_sink"];
+const OWN: [&str; 10] = [
+    "connector",
+    "type",
+    "event_time_field",
+    "watermark_field",
+    "watermark.step",
+    "watermark.max_drift",
+    "idle_micros",
+    "allowed_lateness",
+    "late_sink",
+    "dead_letter",
+];
 
 /// How long a partition may be silent when neither the table nor its connector says.
 const IDLE_AFTER: Duration = Duration::from_secs(30);
+
+/// By how much the watermark advances at least when the table does not say.
+const STEP: Duration = Duration::from_secs(1);
 
 /// What a table's options say to the planner.
 #[derive(Debug)]
@@ -33,12 +46,18 @@ pub(super) struct OwnOptions {
     pub(super) event_time: Option<String>,
     /// `watermark_field`
     pub(super) watermark: Option<String>,
+    /// `watermark.step`: the least by which the watermark advances.
+    pub(super) step: Duration,
+    /// `watermark.max_drift`: how far a partition may be ahead of the slowest.
+    pub(super) max_drift: Option<Duration>,
     /// `idle_micros`
     pub(super) idle: Idle,
     /// `allowed_lateness`: how long after its end a window still takes rows, and is corrected.
     pub(super) lateness: Duration,
     /// `late_sink`: the table that rows go to which come later than that.
     pub(super) late_sink: Option<String>,
+    /// `dead_letter`: the table that records go to which cannot be read.
+    pub(super) dead_letter: Option<String>,
 }
 
 /// How long a partition may be silent.
@@ -134,9 +153,12 @@ pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, O
         direction: own.choice("type", &directions)?,
         event_time: text("event_time_field")?,
         watermark: text("watermark_field")?,
+        step: own.interval("watermark.step")?.unwrap_or(STEP),
+        max_drift: own.interval("watermark.max_drift")?,
         idle,
         lateness: own.interval("allowed_lateness")?.unwrap_or_default(),
         late_sink: text("late_sink")?,
+        dead_letter: text("dead_letter")?,
     };
     Ok((own, Options::new(rest)))
 }

@@ -89,6 +89,12 @@ impl SourceTable<'_> {
             Some((_, event_time, watermark)) => (Some(event_time), Some(watermark)),
             None => (None, None),
         };
+        if let (None, Some(_)) = (&time, self.own.max_drift) {
+            let option = self.create.options.iter().find(|option| option.key.text == "watermark.max_drift");
+            let error = Diagnostic::new("nothing is ahead in a table without an event time");
+            let error = error.at(option.and_then(|option| option.value_span));
+            return Err(error.hint("add WATERMARK FOR its time column"));
+        }
         let compile = |expr: &Expr, names: &DFSchema| physical(expr, names).map_err(|error| clean(error, self.place));
         let (parallel, updating) = (factory.parallel(), factory.updating());
         let node = SourceNode {
@@ -98,6 +104,8 @@ impl SourceTable<'_> {
             event_time: event_time.map(|expr| compile(expr, &names)).transpose()?,
             watermark: watermark.map(|expr| compile(expr, &names)).transpose()?,
             idle_after: self.own.idle.or(self.known_idle),
+            max_drift: self.own.max_drift,
+            watermark_step: self.own.step,
         };
         let bounded = node.factory.bounded();
         let schema = if updating { StreamSchema::updating(&visible) } else { StreamSchema::append_only(&visible) };

@@ -6,6 +6,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use headwater_plan::options::nearest;
 use headwater_plan::{ConnectorTable, OptionValue, TableDeclaration};
 
+use super::dead_letter::DeadLetter;
 use super::late::LateSink;
 use super::option::{self, Direction, OwnOptions, table_error};
 use super::source::{SourceTable, declared_fields, filled_columns};
@@ -101,6 +102,7 @@ impl Planner<'_> {
                 if let Some(table) = &own.late_sink {
                     self.late_sinks.push(LateSink::new(create, table, &stream)?);
                 }
+                self.dead_letters.extend(DeadLetter::of(create, own, &stream, &**factory)?);
                 Read::Stream(stream)
             }
             (None, Some(Direction::Source)) => return Err(table.cannot("read", &connector)),

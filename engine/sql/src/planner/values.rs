@@ -1,6 +1,7 @@
 //! `VALUES`, and a query that reads no table: rows that the text itself gives, as a source that ends at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::compute::concat;
@@ -72,6 +73,8 @@ impl Streams<'_> {
             event_time: None,
             watermark: None,
             idle_after: None,
+            max_drift: None,
+            watermark_step: Duration::ZERO,
         };
         let node = self.builder.graph.add(NodeKind::Source(node), schema.clone(), false);
         let roles = vec![Role::Plain; schema.visible_count()];

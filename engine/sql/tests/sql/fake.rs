@@ -67,8 +67,10 @@ fn declared(declaration: &TableDeclaration) -> SchemaRef {
 fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
     let options = &declaration.options;
     options.required_text("topic")?;
-    options.choice("format", &[("json", ()), ("arrow", ())])?;
+    let of_records = options.choice("format", &[("json", true), ("arrow", false)])?.unwrap_or(true);
     options.interval("flush")?;
+    let bad = [("drop", false), ("dead_letter", true)];
+    let gives_bad_records = options.choice("bad_data", &bad)?.unwrap_or(false) && of_records;
     options.number::<u32>("partitions")?;
     options.list("keys")?;
     options.finish()?;
@@ -83,13 +85,15 @@ fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
     if declaration.columns.is_empty() {
         return Ok(written());
     }
-    let mut table = read(declared(declaration), None, true);
+    let schema = declared(declaration);
+    let source = FakeSource { schema: schema.clone(), parallel: true, gives_bad_records };
+    let mut table = ConnectorTable { source: Some(Arc::new(source)), ..read(schema, None, true) };
     table.sink = Some(Arc::new(FakeSink));
     Ok(table)
 }
 
 fn read(schema: SchemaRef, event_time: Option<(String, Duration)>, parallel: bool) -> ConnectorTable {
-    let source = FakeSource { schema: schema.clone(), parallel };
+    let source = FakeSource { schema: schema.clone(), parallel, gives_bad_records: false };
     ConnectorTable { columns: Some(schema), event_time, idle_after: None, source: Some(Arc::new(source)), sink: None }
 }
 
@@ -117,6 +121,7 @@ fn camera_columns() -> SchemaRef {
 struct FakeSource {
     schema: SchemaRef,
     parallel: bool,
+    gives_bad_records: bool,
 }
 
 #[async_trait]
@@ -131,6 +136,10 @@ impl SourceFactory for FakeSource {
 
     fn parallel(&self) -> bool {
         self.parallel
+    }
+
+    fn gives_bad_records(&self) -> bool {
+        self.gives_bad_records
     }
 
     fn fingerprint(&self) -> String {

@@ -111,3 +111,26 @@ fn an_idle_partition_waits_thirty_seconds_or_as_long_as_the_table_says() {
     assert_eq!(idle_after(", idle_micros = 1500"), Some(Duration::from_micros(1500)));
     assert_eq!(idle_after(", idle_micros = -1"), None);
 }
+
+#[test]
+fn what_a_table_says_of_its_time_reaches_its_source() {
+    let source = |options: &str| {
+        let text = format!(
+            "CREATE TABLE a (x INT, ts TIMESTAMP, WATERMARK FOR ts) WITH (connector = 'log', topic = 'a'{options});
+            SELECT x FROM a;"
+        );
+        let script = plan(&text, &Fake, &ONE).unwrap_or_else(|error| panic!("{}", error.render("a.sql", &text)));
+        let graph = script.graph.unwrap();
+        let found = graph.nodes.into_iter().find_map(|node| match node.kind {
+            NodeKind::Source(source) => Some((source.idle_after, source.max_drift, source.watermark_step)),
+            _ => None,
+        });
+        found.unwrap()
+    };
+    let seconds = Duration::from_secs;
+    assert_eq!(source(""), (Some(seconds(30)), None, seconds(1)));
+    assert_eq!(source(", idle_micros = 5000000"), (Some(seconds(5)), None, seconds(1)));
+    assert_eq!(source(", idle_micros = -1"), (None, None, seconds(1)));
+    let options = ", 'watermark.step' = interval '2 seconds', 'watermark.max_drift' = interval '1 minute'";
+    assert_eq!(source(options), (Some(seconds(30)), Some(seconds(60)), seconds(2)));
+}

@@ -16,6 +16,7 @@ use super::super::options::FileFormat;
 use super::super::partition::{value_column, values_of};
 use super::object::ParquetObject;
 use super::{FilePosition, FolderSource};
+use crate::formats::bad_records::{DeadLetter, dead_letters};
 use crate::formats::conform::conform;
 use crate::formats::{BadData, Record, RecordDecoder, RecordFormat};
 
@@ -30,8 +31,10 @@ pub(super) struct Read {
     pub(super) rows: u64,
     /// Bytes read, of lines.
     pub(super) bytes: u64,
-    /// Lines that were dropped.
+    /// Lines that could not be read.
     pub(super) bad_records: u64,
+    /// These lines, for the table that collects them.
+    pub(super) bad: Option<RecordBatch>,
 }
 
 /// A file that is open at a position.
@@ -159,19 +162,30 @@ fn read_lines(
     let numbered = lines.iter().zip(before + 1..).filter(|(line, _)| !line.trim_ascii().is_empty());
     let (records, numbers): (Vec<Record<'_>>, Vec<u64>) =
         numbered.map(|(line, number)| (Record::from(*line), number)).unzip();
+    let path = format!("{}/{name}", source.folders.shown());
+    let mut letters = Vec::new();
     let decoded = decoder.decode(&records);
     let decoded = decoded.map_err(|error| source.folders.failed(name, "put rows together", error))?;
     for bad in &decoded.bad {
-        let place = format!("{name}:{}", numbers.get(bad.index).copied().unwrap_or_default());
-        if source.bad_data == BadData::Fail {
-            let step = format!("read a record of table {}", source.table);
-            return Err(source.folders.failed(&place, &step, bad.reason.clone()));
+        let (line, reason) = (numbers.get(bad.index).copied().unwrap_or_default(), bad.reason.as_str());
+        let place = format!("{name}:{line}");
+        match source.bad_data {
+            BadData::Fail => {
+                let step = format!("read a record of table {}", source.table);
+                return Err(source.folders.failed(&place, &step, bad.reason.clone()));
+            }
+            BadData::Drop => tracing::warn!(table = %source.table, %place, reason, "dropped a bad record"),
+            BadData::DeadLetter => {
+                let offset = i64::try_from(line).unwrap_or(i64::MAX);
+                let bytes = records[bad.index].value;
+                letters.push(DeadLetter { topic: &path, partition: None, offset, reason, bytes });
+            }
         }
-        tracing::warn!(table = %source.table, %place, reason = %bad.reason, "dropped a bad record");
     }
+    let bad = dead_letters(&letters).map_err(|error| source.folders.failed(name, "put bad records together", error))?;
     let batch = declared(source, name, &decoded.batch)?;
     let bad_records = decoded.bad.len() as u64;
-    Ok(Read { batch: Some(batch), rows: lines.len() as u64, bytes: end as u64, bad_records })
+    Ok(Read { batch: Some(batch), rows: lines.len() as u64, bytes: end as u64, bad_records, bad })
 }
 
 /// The declared columns: those of the file, and those that the folders give.

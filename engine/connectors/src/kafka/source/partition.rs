@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use crate::kafka::dedup::Seen;
 use crate::kafka::position::Position;
-use crate::kafka::survey::PartitionKey;
 
 /// Messages collected into one batch.
 const BATCH_MESSAGES: usize = 8192;
@@ -19,8 +18,8 @@ const LINGER: Duration = Duration::from_millis(50);
 /// The state of one partition.
 #[derive(Debug)]
 pub(super) struct Partition {
-    /// Topic and number.
-    pub(super) key: PartitionKey,
+    /// Which consumer reads it, and its number in the topic.
+    pub(super) key: (usize, i32),
     /// `topic/number`.
     pub(super) name: String,
     /// The offset after the last message that was received.
@@ -35,6 +34,8 @@ pub(super) struct Partition {
     pub(super) limit: Option<i64>,
     /// Whether the end of the log was met after the last message.
     pub(super) at_end: bool,
+    /// Whether it is too far ahead to be read.
+    pub(super) held: bool,
     pending: Vec<OwnedMessage>,
     pending_bytes: usize,
     pending_since: Option<Instant>,
@@ -42,7 +43,7 @@ pub(super) struct Partition {
 
 impl Partition {
     /// A partition of which nothing was read.
-    pub(super) fn new(key: PartitionKey, name: String, offset: i64, high: i64, restored: Option<Position>) -> Self {
+    pub(super) fn new(key: (usize, i32), name: String, offset: i64, high: i64, restored: Option<Position>) -> Self {
         Partition {
             key,
             name,
@@ -52,6 +53,7 @@ impl Partition {
             high,
             limit: None,
             at_end: false,
+            held: false,
             pending: Vec::new(),
             pending_bytes: 0,
             pending_since: None,
@@ -74,12 +76,16 @@ impl Partition {
 
     /// Whether no more messages should be added to the batch.
     pub(super) fn is_full(&self) -> bool {
+        !self.held && self.has_enough()
+    }
+
+    fn has_enough(&self) -> bool {
         self.pending.len() >= BATCH_MESSAGES || self.pending_bytes >= BATCH_BYTES
     }
 
     /// Whether a batch should be given out. When the source is to end, nothing waits for others.
     pub(super) fn is_ready(&self, now: Instant, ending: bool) -> bool {
-        self.has_pending() && (ending || self.is_full() || self.due_at().is_some_and(|due| due <= now))
+        !self.held && self.has_pending() && (ending || self.is_full() || self.due_at().is_some_and(|due| due <= now))
     }
 
     /// Whether messages wait.
@@ -87,9 +93,14 @@ impl Partition {
         !self.pending.is_empty()
     }
 
+    /// Whether messages are known to wait here or in the log.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_pending() || (self.high > self.received && !self.at_end)
+    }
+
     /// When waiting messages are to be given out at the latest.
     pub(super) fn due_at(&self) -> Option<Instant> {
-        self.pending_since.map(|since| since + LINGER)
+        self.pending_since.filter(|_| !self.held).map(|since| since + LINGER)
     }
 
     /// The messages that wait.

@@ -1,6 +1,6 @@
 //! One instance of a source: waits for messages, answers and deadlines, and gives out batches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::SourceSpec;
-use super::message::{identity, record};
+use super::decode::{MessageDecoder, Sifted};
+use super::message::identity;
 use super::partition::Partition;
-use crate::formats::{BadData, Record, RecordDecoder};
+use crate::formats::bad_records;
 use crate::kafka::client::is_hopeless;
 use crate::kafka::position::{Begin, Position, begin, owner};
 use crate::kafka::survey::{PartitionKey, Question, Survey, TopicConsumer, is_silence, survey};
@@ -29,28 +30,30 @@ const SURVEY_AGAIN: Duration = Duration::from_millis(500);
 /// Messages taken over from librdkafka before anything else is looked at.
 const RUN: usize = 1024;
 
-/// Topic and number in a position's name.
+/// Topic and number in a position's name, where it is one of the table's.
 fn key_of(spec: &SourceSpec, name: &str) -> Option<PartitionKey> {
     let (topic, number) = name.rsplit_once('/')?;
-    Some((spec.topics.iter().position(|known| known == topic)?, number.parse().ok()?))
-}
-
-fn topics_of(spec: &SourceSpec, context: &SourceContext) -> HashSet<usize> {
-    context.positions.keys().filter_map(|name| key_of(spec, name)).map(|(topic, _)| topic).collect()
+    Some((topic.to_owned(), number.parse().ok()?)).filter(|(topic, _)| spec.topics.contain(topic))
 }
 
 /// The positions of the partitions that this instance reads.
-fn restored(spec: &SourceSpec, context: &SourceContext) -> Result<HashMap<PartitionKey, Position>, ConnectorError> {
-    let mut own = HashMap::new();
+fn restored(spec: &SourceSpec, context: &SourceContext) -> Result<BTreeMap<PartitionKey, Position>, ConnectorError> {
+    let mut own = BTreeMap::new();
     for (name, value) in &context.positions {
-        let Some((topic, number)) = key_of(spec, name) else { continue };
-        if owner(topic, number, context.parallelism) == context.subtask {
+        let Some(key) = key_of(spec, name) else { continue };
+        if owner(spec.topics.home(&key.0), key.1, context.parallelism) == context.subtask {
             let position = serde_json::from_value(value.clone());
             let position = position.map_err(|error| spec.failed(name, "read its position", error))?;
-            own.insert((topic, number), position);
+            own.insert(key, position);
         }
     }
     Ok(own)
+}
+
+/// The consumer of a topic. The first one asks for all of them, and has no topic until one is found.
+struct Reading {
+    topic: Option<String>,
+    consumer: Arc<TopicConsumer>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +71,21 @@ enum Drain {
 /// One instance of the source.
 pub(super) struct Reader {
     spec: Arc<SourceSpec>,
-    consumers: Vec<(String, Arc<TopicConsumer>)>,
-    decoder: RecordDecoder,
+    job: String,
+    /// At least one.
+    consumers: Vec<Reading>,
+    decoder: MessageDecoder,
     subtask: usize,
     parallelism: usize,
     /// Positions of partitions that are not being read yet.
-    restored: HashMap<PartitionKey, Position>,
-    /// Topics that some instance read before: their other partitions are new.
-    topics_before: HashSet<usize>,
+    restored: BTreeMap<PartitionKey, Position>,
+    /// Whether the job has read before: partitions that no instance had are new.
+    resumed: bool,
     /// The identity of the log, once it is known.
     log: Option<String>,
     partitions: Vec<Partition>,
-    index: HashMap<PartitionKey, usize>,
+    /// By consumer and number.
+    index: HashMap<(usize, i32), usize>,
     /// Whether the runtime knows these partitions.
     announced: bool,
     asking: Option<JoinHandle<KafkaResult<Survey>>>,
@@ -88,7 +94,6 @@ pub(super) struct Reader {
     surveyed: bool,
     missing: Vec<String>,
     drain: Drain,
-    bad_records: u64,
     duplicates: u64,
     messages: u64,
     rows: u64,
@@ -108,6 +113,7 @@ impl Source for Reader {
         loop {
             if !self.announced && self.surveyed {
                 self.announced = true;
+                self.hold_only(&BTreeSet::new())?;
                 let names = self.partitions.iter().map(|partition| partition.name.clone()).collect();
                 return Ok(SourceEvent::Partitions(names));
             }
@@ -133,12 +139,18 @@ impl Source for Reader {
     fn positions(&self) -> Positions {
         let log = self.log.clone().unwrap_or_default();
         let read = self.partitions.iter().map(|partition| (partition.name.clone(), partition.position(&log)));
-        let waiting = self.restored.iter().map(|((topic, number), position)| {
-            let name = format!("{}/{number}", self.spec.topics[*topic]);
-            (name, position.clone())
-        });
+        let waiting = self.restored.iter();
+        let waiting = waiting.map(|((topic, number), position)| (format!("{topic}/{number}"), position.clone()));
         let value = |(name, position): (String, Position)| Some((name, serde_json::to_value(position).ok()?));
         read.chain(waiting).filter_map(value).collect()
+    }
+
+    async fn hold(&mut self, held: &BTreeSet<usize>) -> Result<(), ConnectorError> {
+        self.hold_only(held)
+    }
+
+    fn has_more(&self, partition: usize) -> bool {
+        self.partitions.get(partition).is_some_and(Partition::has_more)
     }
 
     async fn drain(&mut self) -> Result<(), ConnectorError> {
@@ -150,7 +162,8 @@ impl Source for Reader {
     }
 
     async fn committed(&mut self, positions: &Positions) -> Result<(), ConnectorError> {
-        for (index, (topic, consumer)) in self.consumers.iter().enumerate() {
+        for (index, Reading { topic, consumer }) in self.consumers.iter().enumerate() {
+            let Some(topic) = topic else { continue };
             let mut offsets = TopicPartitionList::new();
             for partition in self.partitions.iter().filter(|partition| partition.key.0 == index) {
                 let position = positions.get(&partition.name).cloned();
@@ -170,7 +183,7 @@ impl Source for Reader {
     }
 
     fn bad_records(&self) -> u64 {
-        self.bad_records
+        self.decoder.bad_records
     }
 
     fn lag_rows(&self) -> Option<u64> {
@@ -181,24 +194,18 @@ impl Source for Reader {
 }
 
 impl Reader {
-    /// Sets up a consumer a topic; the brokers are not asked yet.
+    /// Sets up the consumer that asks; the brokers are not asked yet.
     pub(super) fn open(spec: Arc<SourceSpec>, context: &SourceContext) -> Result<Self, ConnectorError> {
-        let mut consumers = Vec::with_capacity(spec.topics.len());
-        for topic in &spec.topics {
-            let consumer =
-                spec.consumer(&context.job).map_err(|error| spec.failed(topic, "set up a consumer", error))?;
-            consumers.push((topic.clone(), Arc::new(consumer)));
-        }
-        let restored = restored(&spec, context)?;
-        let decoder = spec.format.decoder(spec.layout.content());
-        let decoder = decoder.map_err(|error| spec.failed(&spec.topics.join(","), "read its format", error))?;
+        let consumer = spec.consumer(&context.job);
+        let consumer = consumer.map_err(|error| spec.failed(&spec.topics.shown(), "set up a consumer", error))?;
         Ok(Reader {
-            consumers,
-            decoder,
+            job: context.job.clone(),
+            consumers: vec![Reading { topic: None, consumer: Arc::new(consumer) }],
+            decoder: MessageDecoder::new(Arc::clone(&spec))?,
             subtask: context.subtask,
             parallelism: context.parallelism,
-            restored,
-            topics_before: topics_of(&spec, context),
+            restored: restored(&spec, context)?,
+            resumed: !context.positions.is_empty(),
             log: spec.client.log_id().map(str::to_owned),
             partitions: Vec::new(),
             index: HashMap::new(),
@@ -208,7 +215,6 @@ impl Reader {
             surveyed: false,
             missing: Vec::new(),
             drain: Drain::No,
-            bad_records: 0,
             duplicates: 0,
             messages: 0,
             rows: 0,
@@ -251,12 +257,14 @@ impl Reader {
 
     fn ask_if_due(&mut self) {
         if self.asking.is_none() && self.ask_at <= Instant::now() {
+            let name = |partition: &Partition| key_of(&self.spec, &partition.name);
             let question = Question {
-                topics: self.consumers.clone(),
+                consumer: Arc::clone(&self.consumers[0].consumer),
+                topics: self.spec.topics.clone(),
                 subtask: self.subtask,
                 parallelism: self.parallelism,
                 start: self.spec.reading.start,
-                known: self.index.keys().copied().collect(),
+                known: self.partitions.iter().filter_map(name).collect(),
             };
             self.asking = Some(tokio::task::spawn_blocking(move || survey(&question)));
         }
@@ -278,18 +286,19 @@ impl Reader {
                 return Ok(());
             }
         };
-        self.consumers.iter().for_each(|(_, consumer)| consumer.context().back());
+        self.consumers.iter().for_each(|reading| reading.consumer.context().back());
         self.tell_missing(&answer.missing);
         self.ask_at = Instant::now() + if answer.missing.is_empty() { SURVEY_EVERY } else { SURVEY_AGAIN };
         let log = self.log.get_or_insert_with(|| answer.cluster.clone()).clone();
-        for (key, extent) in &answer.partitions {
-            match self.index.get(key) {
+        for ((topic, number), extent) in answer.partitions {
+            let key = (self.consumer_of(&topic)?, number);
+            match self.index.get(&key) {
                 Some(index) => self.partitions[*index].high = extent.high,
                 None => {
-                    let restored = self.restored.remove(key);
-                    let appeared = self.surveyed || self.topics_before.contains(&key.0);
-                    let at = begin(restored.as_ref(), &log, *extent, self.spec.reading.start, appeared);
-                    self.start_reading(*key, at, extent.high, restored)?;
+                    let restored = self.restored.remove(&(topic, number));
+                    let appeared = self.surveyed || self.resumed;
+                    let at = begin(restored.as_ref(), &log, extent, self.spec.reading.start, appeared);
+                    self.start_reading(key, at, extent.high, restored)?;
                 }
             }
         }
@@ -300,14 +309,50 @@ impl Reader {
         Ok(())
     }
 
+    /// The consumer of a topic, which is set up where it is not there yet.
+    fn consumer_of(&mut self, topic: &str) -> Result<usize, ConnectorError> {
+        if let Some(known) = self.consumers.iter().position(|reading| reading.topic.as_deref() == Some(topic)) {
+            return Ok(known);
+        }
+        if let [Reading { topic: free @ None, .. }] = self.consumers.as_mut_slice() {
+            *free = Some(topic.to_owned());
+            return Ok(0);
+        }
+        let consumer = self.spec.consumer(&self.job);
+        let consumer = consumer.map_err(|error| self.spec.failed(topic, "set up a consumer", error))?;
+        self.consumers.push(Reading { topic: Some(topic.to_owned()), consumer: Arc::new(consumer) });
+        Ok(self.consumers.len() - 1)
+    }
+
+    /// Stops reading these partitions, and goes on with all others.
+    fn hold_only(&mut self, held: &BTreeSet<usize>) -> Result<(), ConnectorError> {
+        for (index, partition) in self.partitions.iter_mut().enumerate() {
+            let hold = held.contains(&index);
+            if partition.held == hold {
+                continue;
+            }
+            let Reading { topic, consumer } = &self.consumers[partition.key.0];
+            let mut list = TopicPartitionList::new();
+            list.add_partition(topic.as_deref().unwrap_or_default(), partition.key.1);
+            let (step, done) = match hold {
+                true => ("pause", consumer.pause(&list)),
+                false => ("go on", consumer.resume(&list)),
+            };
+            done.map_err(|error| self.spec.failed(&partition.name, step, error))?;
+            partition.held = hold;
+        }
+        Ok(())
+    }
+
     fn start_reading(
         &mut self,
-        key: PartitionKey,
+        key: (usize, i32),
         at: Begin,
         high: i64,
         restored: Option<Position>,
     ) -> Result<(), ConnectorError> {
-        let (topic, consumer) = &self.consumers[key.0];
+        let Reading { topic, consumer } = &self.consumers[key.0];
+        let topic = topic.as_deref().unwrap_or_default();
         let name = format!("{topic}/{}", key.1);
         match at {
             Begin::Resumed(_) => {}
@@ -341,7 +386,8 @@ impl Reader {
             partition.limit = Some(partition.high);
             partition.at_end = false;
             if !partition.is_at_limit() {
-                let (topic, consumer) = &self.consumers[partition.key.0];
+                let Reading { topic, consumer } = &self.consumers[partition.key.0];
+                let topic = topic.as_deref().unwrap_or_default();
                 // It fails while the partition has not begun to be fetched, and then its end is still to come.
                 let _ = consumer.seek(topic, partition.key.1, Offset::Offset(partition.received), Duration::ZERO);
             }
@@ -379,7 +425,7 @@ impl Reader {
             let full = taken >= RUN || self.partitions.iter().any(Partition::is_full);
             next = match full {
                 true => None,
-                false => self.consumers[topic].1.recv().now_or_never().map(|m| m.map(|m| m.detach())),
+                false => self.consumers[topic].consumer.recv().now_or_never().map(|m| m.map(|m| m.detach())),
             };
         }
         self.ask_if_due();
@@ -402,9 +448,7 @@ impl Reader {
     }
 
     fn away(&self, error: &KafkaError) {
-        if let Some((_, consumer)) = self.consumers.first() {
-            consumer.context().away(error);
-        }
+        self.consumers[0].consumer.context().away(error);
     }
 
     fn tell_missing(&mut self, missing: &[String]) {
@@ -433,33 +477,21 @@ impl Reader {
         }
         // A message without a value is a mark that its key is gone; it has no row.
         messages.retain(|message| message.payload().is_some());
-        let failed = |step: &str, error| spec.failed(&partition.name, step, error);
-        let records: Vec<Record<'_>> = messages.iter().map(record).collect();
-        let decoded = self.decoder.decode(&records).map_err(|error| failed("put rows together", error))?;
-        for bad in &decoded.bad {
-            let place = format!("{}/{}", partition.name, messages.get(bad.index).map_or(-1, Message::offset));
-            if spec.bad_data == BadData::Fail {
-                return Err(spec.failed(&place, &format!("read a record of table {}", spec.table), bad.reason.clone()));
-            }
-            tracing::warn!(table = %spec.table, %place, reason = %bad.reason, "dropped a bad record");
-            self.bad_records += 1;
-        }
-        let batch = spec.layout.rows(decoded.batch, &messages, &decoded.rows);
-        let batch = batch.map_err(|error| failed("put rows together", error))?;
+        let Sifted { batch, bad } = self.decoder.decode(&partition.name, &messages)?;
         partition.given = partition.received;
         self.messages += messages.len() as u64;
         self.rows += batch.num_rows() as u64;
-        Ok((batch.num_rows() > 0).then_some(SourceEvent::Batch { partition: index, batch }))
+        Ok(bad_records::event(index, batch, bad))
     }
 }
 
 /// The next message of any topic, those from `turn` on first.
-async fn receive(consumers: &[(String, Arc<TopicConsumer>)], turn: usize) -> (usize, Result<OwnedMessage, KafkaError>) {
-    if let [(_, consumer)] = consumers {
-        return (0, consumer.recv().await.map(|message| message.detach()));
+async fn receive(consumers: &[Reading], turn: usize) -> (usize, Result<OwnedMessage, KafkaError>) {
+    if let [reading] = consumers {
+        return (0, reading.consumer.recv().await.map(|message| message.detach()));
     }
     let order = consumers.iter().enumerate().cycle().skip(turn).take(consumers.len());
-    let each = order.map(|(index, (_, consumer))| Box::pin(consumer.recv().map(move |message| (index, message))));
+    let each = order.map(|(index, reading)| Box::pin(reading.consumer.recv().map(move |message| (index, message))));
     let ((index, message), _, _) = futures::future::select_all(each).await;
     (index, message.map(|message| message.detach()))
 }
