@@ -1,17 +1,23 @@
 //! The operators of one task, run one after the other as plain calls.
 
 use arrow::record_batch::RecordBatch;
-use headwater_core::{Epoch, Operator, OperatorError, Output, Snapshot, Watermark};
+use headwater_core::{Epoch, EventTime, Operator, OperatorError, Output, Watermark};
 use headwater_plan::NodeId;
+
+use crate::report::Handed;
 
 /// Operators in the order of the flow. What the last one emits is collected, and the task sends it on.
 pub(crate) struct Chain {
     links: Vec<Link>,
+    /// The watermark that last left.
+    leaving: EventTime,
 }
 
 struct Link {
     node: NodeId,
     operator: Box<dyn Operator>,
+    /// The watermark that last came: where an operator before holds time back it is not the head's.
+    watermark: EventTime,
     /// Each how-many-th flush is this operator's.
     flush_each: u32,
     /// Flushes since.
@@ -45,8 +51,9 @@ impl Output for Rest<'_> {
 impl Chain {
     /// Each operator with how many flushes of the task there are to one of its own.
     pub(crate) fn new(operators: Vec<(NodeId, Box<dyn Operator>, u32)>) -> Self {
-        let link = |(node, operator, flush_each)| Link { node, operator, flush_each, flushes: 0 };
-        Chain { links: operators.into_iter().map(link).collect() }
+        let watermark = EventTime::MIN;
+        let link = |(node, operator, flush_each)| Link { node, operator, watermark, flush_each, flushes: 0 };
+        Chain { links: operators.into_iter().map(link).collect(), leaving: watermark }
     }
 
     /// Rows on one of the head's inputs.
@@ -74,10 +81,17 @@ impl Chain {
         let mut links = self.links.as_mut_slice();
         while let Some((link, rest)) = links.split_first_mut() {
             let mut out = Rest { links: &mut *rest, collected };
+            link.watermark = watermark.time;
             watermark = link.operator.on_watermark(watermark, &mut out)?;
             links = rest;
         }
+        self.leaving = watermark.time;
         Ok(watermark)
+    }
+
+    /// The watermark that last left.
+    pub(crate) fn leaving(&self) -> EventTime {
+        self.leaving
     }
 
     /// Lets every operator whose turn it is emit what it has folded.
@@ -99,12 +113,13 @@ impl Chain {
         &mut self,
         epoch: Epoch,
         collected: &mut Vec<RecordBatch>,
-    ) -> Result<Vec<(NodeId, Snapshot)>, OperatorError> {
+    ) -> Result<Vec<Handed>, OperatorError> {
         let mut snapshots = Vec::with_capacity(self.links.len());
         let mut links = self.links.as_mut_slice();
         while let Some((link, rest)) = links.split_first_mut() {
             let mut out = Rest { links: &mut *rest, collected };
-            snapshots.push((link.node, link.operator.on_barrier(epoch, &mut out)?));
+            let snapshot = link.operator.on_barrier(epoch, &mut out)?;
+            snapshots.push(Handed { node: link.node, watermark: link.watermark, snapshot });
             links = rest;
         }
         Ok(snapshots)

@@ -17,7 +17,7 @@ use crate::alignment::Alignment;
 use crate::awaited::{Awaited, Passed};
 use crate::chain::Chain;
 use crate::channel::Receiver;
-use crate::report::{Report, acknowledge};
+use crate::report::{Handed, Report, acknowledge};
 use crate::status::InstanceBoard;
 use crate::tail::{Tail, TaskError};
 
@@ -230,7 +230,7 @@ impl Running {
         let staged = self.task.tail.barrier(barrier).await?;
         self.task.epoch = barrier.epoch;
         self.measure();
-        let acks = acknowledge(self.task.instance, self.merge.current().time, snapshots, staged);
+        let acks = acknowledge(self.task.instance, self.task.chain.leaving(), snapshots, staged);
         self.report(Report::Acknowledged { epoch: barrier.epoch, acks }).await
     }
 
@@ -240,14 +240,18 @@ impl Running {
         let snapshots = self.snapshots(epoch)?;
         self.task.tail.send(&mut self.collected).await?;
         let staged = self.task.tail.end(epoch).await?;
-        let acks = acknowledge(self.task.instance, EventTime::MAX, snapshots, staged);
+        let acks = acknowledge(self.task.instance, self.task.chain.leaving(), snapshots, staged);
         self.report(Report::Ended { acks }).await
     }
 
-    fn snapshots(&mut self, epoch: Epoch) -> Result<Vec<(NodeId, Snapshot)>, TaskError> {
+    fn snapshots(&mut self, epoch: Epoch) -> Result<Vec<Handed>, TaskError> {
         let mut snapshots = self.task.chain.barrier(epoch, &mut self.collected)?;
         // It keeps nothing, but the coordinator waits for every node.
-        snapshots.extend(self.task.awaited.as_ref().map(|awaited| (awaited.node(), Snapshot::default())));
+        let watermark = self.merge.current().time;
+        snapshots.extend(self.task.awaited.as_ref().map(|awaited| {
+            let node = awaited.node();
+            Handed { node, watermark, snapshot: Snapshot::default() }
+        }));
         Ok(snapshots)
     }
 

@@ -26,25 +26,38 @@ pub(crate) enum SourceRequest {
     Committed(Positions),
 }
 
-/// Puts together what the instances numbered `instance` of a chain's nodes hand over.
+/// What an instance of a node hands over at a barrier.
+pub(crate) struct Handed {
+    pub(crate) node: NodeId,
+    /// How far time was where its rows come in.
+    pub(crate) watermark: EventTime,
+    pub(crate) snapshot: Snapshot,
+}
+
+/// Puts together what the instances numbered `instance` of a chain's nodes hand over; `leaving` is the watermark behind
+/// the chain.
 pub(crate) fn acknowledge(
     instance: usize,
-    watermark: EventTime,
-    snapshots: Vec<(NodeId, Snapshot)>,
+    leaving: EventTime,
+    snapshots: Vec<Handed>,
     staged: Option<(NodeId, Staged)>,
 ) -> Vec<(InstanceId, InstanceAck)> {
-    let watermark = (watermark != EventTime::MIN).then(|| watermark.nanos());
     let mut acks: Vec<(InstanceId, InstanceAck)> = snapshots
         .into_iter()
-        .map(|(node, snapshot)| {
-            let ack = InstanceAck { watermark, chunks: snapshot.chunks, ..InstanceAck::default() };
+        .map(|Handed { node, watermark, snapshot }| {
+            let ack = InstanceAck { watermark: known(watermark), chunks: snapshot.chunks, ..InstanceAck::default() };
             ((node, instance), ack)
         })
         .collect();
     if let Some((node, staged)) = staged {
-        let ack =
-            InstanceAck { watermark, chunks: staged.chunks, commit: staged.commit, positions: Positions::default() };
+        let (watermark, positions) = (known(leaving), Positions::default());
+        let ack = InstanceAck { watermark, chunks: staged.chunks, commit: staged.commit, positions };
         acks.push(((node, instance), ack));
     }
     acks
+}
+
+/// A watermark in nanoseconds, where there is one.
+pub(crate) fn known(watermark: EventTime) -> Option<i64> {
+    (watermark != EventTime::MIN).then(|| watermark.nanos())
 }
