@@ -9,7 +9,7 @@ use arrow::array::TimestampNanosecondArray;
 use arrow::record_batch::RecordBatch;
 use headwater_core::source::BAD_RECORDS;
 use headwater_core::{
-    Barrier, Epoch, EventTime, Positions, Snapshot, Source, SourceEvent, Staged, StreamSchema, Watermark,
+    Barrier, Epoch, EventTime, NO_TIME, Positions, Source, SourceEvent, Staged, StreamSchema, Watermark,
 };
 use headwater_plan::NodeId;
 use headwater_state::{InstanceAck, InstanceId};
@@ -21,12 +21,12 @@ use crate::chain::Chain;
 use crate::operator_task::publish_measures;
 use crate::operators::SourceColumns;
 use crate::pace::Pace;
-use crate::report::{Report, SourceRequest, acknowledge};
+use crate::report::{Handed, Report, SourceRequest, acknowledge, known};
 use crate::source_time::SourceTime;
 use crate::status::InstanceBoard;
 use crate::tail::{Tail, TaskError};
 
-/// How often a silent source looks at the clock.
+/// How often a silent source looks at the clock, at least.
 const TICK: Duration = Duration::from_millis(500);
 /// Rows that go through the chain in one piece.
 const BATCH_ROWS: usize = 8 * 1024;
@@ -87,7 +87,7 @@ impl SourceTask {
         if let Some(time) = running.task.restored {
             running.send_watermark(Watermark::at(time)).await?;
         }
-        let mut ticks = interval(TICK);
+        let mut ticks = interval(TICK.min(running.task.flush_interval));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while running.step(&mut ticks).await? {}
         Ok(())
@@ -176,7 +176,7 @@ impl Running {
 
     /// Sends records that could not be read to who collects them. They have no event time that one could know.
     async fn bad(&mut self, records: &RecordBatch) -> Result<(), TaskError> {
-        let times = TimestampNanosecondArray::from_value(0, records.num_rows());
+        let times = TimestampNanosecondArray::from_value(NO_TIME.nanos(), records.num_rows());
         let stream = StreamSchema::append_only(&BAD_RECORDS);
         let mut rows = vec![stream.batch(records.columns().to_vec(), Arc::new(times))?];
         self.task.bad.send(&mut rows).await
@@ -253,7 +253,7 @@ impl Running {
         let staged = self.task.tail.barrier(barrier).await?;
         self.task.epoch = barrier.epoch;
         self.measure();
-        let acks = self.acks(self.watermark, snapshots, staged);
+        let acks = self.acks(snapshots, staged);
         self.report(Report::Acknowledged { epoch: barrier.epoch, acks }).await
     }
 
@@ -269,20 +269,14 @@ impl Running {
         self.task.tail.send(&mut self.collected).await?;
         self.task.bad.end(epoch).await?;
         let staged = self.task.tail.end(epoch).await?;
-        let acks = self.acks(EventTime::MAX, snapshots, staged);
+        let acks = self.acks(snapshots, staged);
         self.report(Report::Ended { acks }).await
     }
 
-    fn acks(
-        &self,
-        watermark: EventTime,
-        snapshots: Vec<(NodeId, Snapshot)>,
-        staged: Option<(NodeId, Staged)>,
-    ) -> Vec<(InstanceId, InstanceAck)> {
-        let mut acks = acknowledge(self.task.instance, watermark, snapshots, staged);
+    fn acks(&self, snapshots: Vec<Handed>, staged: Option<(NodeId, Staged)>) -> Vec<(InstanceId, InstanceAck)> {
+        let mut acks = acknowledge(self.task.instance, self.task.chain.leaving(), snapshots, staged);
         let positions = join_positions(self.task.source.positions(), &self.task.time);
-        let nanos = (watermark != EventTime::MIN).then(|| watermark.nanos());
-        let ack = InstanceAck { watermark: nanos, positions, ..InstanceAck::default() };
+        let ack = InstanceAck { watermark: known(self.watermark), positions, ..InstanceAck::default() };
         acks.push(((self.task.node, self.task.instance), ack));
         acks
     }

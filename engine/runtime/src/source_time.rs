@@ -2,8 +2,9 @@
 //! time of day is handed in, and so is how far other instances are.
 //!
 //! The watermark is the least over the partitions that are awake. A partition that has had no rows for `idle_after`
-//! stops holding the others back, unless more rows are known to wait in it; when all are idle, event time moves on with the clock from where the furthest of them
-//! was, so that the last windows close. It advances in steps of at least `step`, and never goes back.
+//! stops holding the others back, unless more rows are known to wait in it; when all are idle, event time moves on with
+//! the clock from where the furthest of them was, so that the last windows close. It advances in steps of at least
+//! `step` while rows come, and never goes back.
 //!
 //! Where there is a `max_drift`, a partition that is further ahead of the slowest awake one than that is held: it is not
 //! read until the slowest has caught up or is idle. The slowest is never held, so somebody always reads; and who is held
@@ -42,11 +43,14 @@ pub(crate) struct SourceTime {
     /// The furthest that any partition has been, one that is gone by now too, and when it said so.
     furthest: (EventTime, Duration),
     sent: Watermark,
+    /// Whether it is known what partitions there are: before, others must not run ahead of rows that may come.
+    announced: bool,
+    /// Whether there were partitions and all of them are gone.
+    emptied: bool,
 }
 
 impl SourceTime {
-    /// A source that goes on where its partitions had these times.
-    /// `watermark` is that of the checkpoint.
+    /// A source that goes on where its partitions had these times, from a checkpoint with this watermark.
     pub(crate) fn new(rules: TimeRules, restored: BTreeMap<String, EventTime>, watermark: Option<EventTime>) -> Self {
         SourceTime {
             rules,
@@ -55,12 +59,16 @@ impl SourceTime {
             restored,
             furthest: (watermark.unwrap_or(EventTime::MIN), Duration::ZERO),
             sent: Watermark::START,
+            announced: false,
+            emptied: false,
         }
     }
 
     /// These are the partitions now. None of them is held until [`SourceTime::hold`] says so.
     pub(crate) fn assign(&mut self, names: Vec<String>, now: Duration) {
         self.release(now);
+        self.emptied = names.is_empty() && (self.emptied || !self.partitions.is_empty());
+        self.announced = true;
         self.partitions.retain(|name, _| names.contains(name));
         for name in &names {
             let time = self.restored.remove(name).unwrap_or(EventTime::MIN);
@@ -93,7 +101,11 @@ impl SourceTime {
     /// The watermark to send, if it is time for one.
     pub(crate) fn advance(&mut self, now: Duration) -> Option<Watermark> {
         let next = self.watermark(now);
-        let worth_it = next.time >= self.sent.time.plus(self.rules.step) && next.time > self.sent.time;
+        // What has waited for so long by the clock need not wait for more rows.
+        let rested = |partition: &Partition| now.saturating_sub(partition.active_at) >= self.rules.step;
+        let rested = !next.idle && self.partitions.values().all(rested);
+        let step = if rested { Duration::ZERO } else { self.rules.step };
+        let worth_it = next.time >= self.sent.time.plus(step) && next.time > self.sent.time;
         if !worth_it && next.idle == self.sent.idle {
             return None;
         }
@@ -142,17 +154,22 @@ impl SourceTime {
     }
 
     fn awake(&self, now: Duration) -> impl Iterator<Item = &Partition> {
-        let idle_after = self.rules.idle_after;
-        let is_idle = move |p: &Partition| idle_after.is_some_and(|after| now.saturating_sub(p.active_at) >= after);
-        self.partitions.values().filter(move |partition| partition.held || !is_idle(partition))
+        self.partitions.values().filter(move |partition| partition.held || !self.is_silent(partition.active_at, now))
+    }
+
+    fn is_silent(&self, since: Duration, now: Duration) -> bool {
+        self.rules.idle_after.is_some_and(|after| now.saturating_sub(since) >= after)
     }
 
     fn watermark(&self, now: Duration) -> Watermark {
+        if !self.announced || self.emptied && !self.is_silent(self.furthest.1, now) {
+            return Watermark::at(self.sent.time);
+        }
         if let Some(time) = self.awake(now).map(|partition| partition.time).min() {
             return Watermark::at(time);
         }
         let (time, at) = self.furthest;
-        let unknown = self.partitions.is_empty() || time == EventTime::MIN;
+        let unknown = self.partitions.is_empty() && !self.emptied || time == EventTime::MIN;
         Watermark::idle_at(if unknown { EventTime::MIN } else { time.plus(now.saturating_sub(at)) })
     }
 }
@@ -226,7 +243,7 @@ mod tests {
     #[test]
     fn a_restored_partition_goes_on_from_its_time_and_an_empty_source_is_idle() {
         let mut time = SourceTime::new(rules(None), BTreeMap::from([("p".to_owned(), event(50))]), None);
-        assert_eq!(time.advance(seconds(0)), Some(Watermark::idle_at(EventTime::MIN)));
+        assert_eq!(time.advance(seconds(0)), None, "nobody knows yet what will come");
         time.assign(vec!["p".into()], seconds(0));
         assert_eq!(time.advance(seconds(0)), Some(Watermark::at(event(50))));
         assert_eq!(time.times().collect::<Vec<_>>(), [("p", event(50))]);
@@ -244,11 +261,9 @@ mod tests {
     #[test]
     fn time_moves_on_from_where_a_checkpoint_was() {
         let mut time = SourceTime::new(rules(Some(IDLE)), BTreeMap::new(), Some(event(50)));
-        assert_eq!(
-            time.advance(seconds(1)),
-            Some(Watermark::idle_at(EventTime::MIN)),
-            "without partitions it has none"
-        );
+        time.assign(Vec::new(), seconds(1));
+        let idle = Some(Watermark::idle_at(EventTime::MIN));
+        assert_eq!(time.advance(seconds(1)), idle, "without partitions it has none");
         time.assign(vec!["p".into()], seconds(1));
         assert_eq!(time.advance(seconds(40)), Some(Watermark::idle_at(event(90))));
     }
@@ -261,6 +276,19 @@ mod tests {
         time.observe(0, Some(event(90)), seconds(2));
         assert_eq!(time.advance(seconds(2)), Some(Watermark::at(event(90))));
         assert_eq!(time.advance(seconds(41)), Some(Watermark::idle_at(event(140))));
+    }
+
+    #[test]
+    fn a_source_whose_partitions_are_all_gone_is_idle_when_it_has_been_silent() {
+        let mut time = two_partitions();
+        time.observe(0, Some(event(100)), seconds(1));
+        time.observe(1, Some(event(90)), seconds(1));
+        assert_eq!(time.advance(seconds(1)), Some(Watermark::at(event(90))));
+        time.assign(Vec::new(), seconds(2));
+        assert_eq!(time.advance(seconds(30)), None, "others wait for what may come");
+        assert_eq!(time.advance(seconds(31)), Some(Watermark::idle_at(event(130))));
+        time.assign(vec!["t/2".into()], seconds(40));
+        assert_eq!(time.advance(seconds(40)), Some(Watermark { time: event(130), idle: false }));
     }
 
     fn drifting() -> SourceTime {

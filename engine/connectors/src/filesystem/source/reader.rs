@@ -186,7 +186,8 @@ impl Reader {
                 self.open.pop();
                 self.waiting.remove(index);
                 self.last = Some(name);
-                self.announced = false;
+                // What is at its end altogether says so, and not that it is silent.
+                self.announced = self.waiting.is_empty() && self.list_at.is_none();
                 Ok(None)
             }
         }

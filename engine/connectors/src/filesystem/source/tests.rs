@@ -138,6 +138,7 @@ async fn files_that_are_ahead_wait_while_the_others_are_read() {
         reader.hold(&(0..names.len()).filter(|index| *index != slowest).collect()).await.unwrap();
         match next(&mut *reader).await {
             SourceEvent::Partitions(left) => names = left,
+            SourceEvent::End => names.clear(),
             SourceEvent::Batch { partition, batch } => {
                 assert_eq!(partition, slowest);
                 order.push(names[partition].clone());
@@ -149,7 +150,6 @@ async fn files_that_are_ahead_wait_while_the_others_are_read() {
     assert_eq!(order[..13], [(0..12).map(name).collect::<Vec<_>>(), vec![name(0)]].concat());
     let expected = (0..12).map(|file| (name(file), rows(file * 100_000..file * 100_000 + 20_000)));
     assert_eq!(read, expected.collect());
-    assert!(matches!(next(&mut *reader).await, SourceEvent::End));
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn bad_lines_are_given_out_with_their_place_at_any_stop() {
         let first = 10_001 + usize::from(format == "csv");
         let path = folder.join(format!("a.{format}")).display().to_string();
         for (letter, line) in rows[BAD].iter().zip([first, first + 6]) {
-            let place = format!("{{\"topic\":\"{path}\",\"offset\":{line},\"reason\":\"");
+            let place = format!("{{\"topic\":\"{path}\",\"partition\":null,\"offset\":{line},\"reason\":\"");
             assert!(letter.starts_with(&place), "{letter}, not {place}");
         }
         assert_eq!((rows[BAD].len(), rows[&format!("a.{format}")].len()), (2, 10_005));
