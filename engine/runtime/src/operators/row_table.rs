@@ -458,12 +458,13 @@ impl RowTable {
         for (number, segment) in self.segments.iter_mut().enumerate() {
             let Some(segment) = segment else { continue };
             for (row, id) in segment.slots.iter_mut().enumerate() {
-                let slot = self.slots[*id as usize];
-                if slot.weight == 0 || slot.segment as usize != number || slot.row as usize != row {
+                let here =
+                    |slot: &Slot| slot.weight != 0 && slot.segment as usize == number && slot.row as usize == row;
+                let Some(slot) = self.slots.get(*id as usize).copied().filter(here) else {
                     // Names no row: no slot has this number.
                     *id = SlotId::MAX;
                     continue;
-                }
+                };
                 *id = slots.len() as SlotId;
                 index.entry(slot.hash).and_modify(|slots| slots.push(*id)).or_insert(Slots::One(*id));
                 slots.push(slot);

@@ -283,3 +283,22 @@ fn rows_that_go_give_their_memory_back() {
         assert!(checked.table.size() < 4096 && store.batches() == 0, "{} bytes", checked.table.size());
     }
 }
+
+#[test]
+fn slots_are_numbered_anew_around_rows_that_are_long_gone() {
+    let mut checked = Checked::new(&Storage::new(true));
+    checked.insert(600, 1);
+    // Most of the first rows stay, so that their segment does, with those that are gone.
+    let go = |checked: &mut Checked, goes: &dyn Fn(i64) -> bool| {
+        let all = checked.table.slots();
+        let gone: Vec<SlotId> = all.into_iter().filter(|slot| goes(checked.in_slots(&[*slot])[0].id)).collect();
+        checked.table.remove(&gone).unwrap();
+        checked.model.retain(|row| !goes(row.id));
+        checked.go(&Step::ReadAll);
+    };
+    go(&mut checked, &|id| id <= 200);
+    for seed in [2, 3] {
+        checked.insert(1_600, seed);
+        go(&mut checked, &|id| id > 600);
+    }
+}
