@@ -273,17 +273,19 @@ impl Operator for JoinOperator {
                 }
             }
         }
-        if !self.waits() || watermark.time <= self.watermark {
+        if !self.waits() {
             return Ok(watermark);
         }
-        self.watermark = watermark.time;
-        let mut leaving = watermark;
-        for side in [0, 1] {
-            let deadline = self.deadline(side, watermark.time);
-            self.expire(side, deadline, out)?;
-            if self.sides[side].alone != Alone::Nothing {
-                leaving.time = leaving.time.min(EventTime(deadline));
+        if watermark.time > self.watermark {
+            self.watermark = watermark.time;
+            for side in [0, 1] {
+                self.expire(side, self.deadline(side, watermark.time), out)?;
             }
+        }
+        // Also where only idleness has changed, or a checkpoint is gone on from.
+        let mut leaving = watermark;
+        for side in (0..2).filter(|side| self.sides[*side].alone != Alone::Nothing) {
+            leaving.time = leaving.time.min(EventTime(self.deadline(side, self.watermark)));
         }
         Ok(leaving)
     }
