@@ -16,8 +16,9 @@ use arrow::record_batch::RecordBatch;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt, Stream, StreamExt};
-use headwater_core::{ConnectorError, Watermark};
+use headwater_core::{ConnectorError, OperatorError, Watermark};
 use headwater_plan::{Graph, NodeId, NodeKind};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::tail::TaskError;
 use calls::Calls;
@@ -86,7 +87,13 @@ impl Awaited {
     /// Asks about rows.
     pub(crate) fn ask(&mut self, batch: RecordBatch) {
         let asked = self.asked.clone();
-        self.waiting.push_back(async move { asked.answer(batch).await.map(Passed::Rows) }.boxed());
+        // By itself, so that an answer is taken also while this task waits for its readers: who answers has a time limit.
+        let asking = AbortOnDropHandle::new(tokio::spawn(async move { asked.answer(batch).await }));
+        let answer = async move {
+            let broken = |error| OperatorError::plan(format!("a call has broken off: {error}"));
+            asking.await.map_err(broken)?.map(Passed::Rows)
+        };
+        self.waiting.push_back(answer.boxed());
     }
 
     /// Lets a watermark leave behind the rows before it.
