@@ -58,6 +58,9 @@ pub(super) struct GroupAggregate {
     /// Whether the one group without keys has had a result.
     begun: bool,
     windowed: bool,
+    /// Before this, windows are forgotten.
+    closed: i64,
+    late_rows: u64,
 }
 
 impl GroupAggregate {
@@ -79,6 +82,8 @@ impl GroupAggregate {
             schema,
             stored,
             windowed: node.windowed,
+            closed: i64::MIN,
+            late_rows: 0,
         })
     }
 
@@ -102,6 +107,17 @@ impl GroupAggregate {
         let new = self.lay_out(columns, states.num_rows())?;
         self.emit(&old, &new, out)?;
         self.keep(&old, new)
+    }
+
+    /// What is not of windows that are forgotten, and would begin anew. An instance before this one may lag behind.
+    fn in_time(&mut self, batch: RecordBatch) -> Result<RecordBatch, OperatorError> {
+        let times = headwater_core::schema::event_times(&batch)?;
+        if times.values().iter().all(|time| *time >= self.closed) {
+            return Ok(batch);
+        }
+        let mask: BooleanArray = times.values().iter().map(|time| Some(*time >= self.closed)).collect();
+        self.late_rows += (batch.num_rows() - mask.true_count()) as u64;
+        filter_record_batch(&batch, &mask).map_err(failed)
     }
 
     fn hashes(&self, rows: &RecordBatch) -> Result<Vec<u64>, OperatorError> {
@@ -164,6 +180,10 @@ impl Operator for GroupAggregate {
     }
 
     fn on_batch(&mut self, _input: usize, batch: RecordBatch, out: &mut dyn Output) -> Result<(), OperatorError> {
+        let batch = if self.windowed { self.in_time(batch)? } else { batch };
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
         let rows = self.aggregation.rows(&batch)?;
         let table = delta(&mut self.delta, &self.aggregation)?;
         table.add(&rows)?;
@@ -176,6 +196,9 @@ impl Operator for GroupAggregate {
     fn on_watermark(&mut self, watermark: Watermark, out: &mut dyn Output) -> Result<Watermark, OperatorError> {
         if self.windowed || watermark == Watermark::END {
             self.flush(out)?;
+        }
+        if self.windowed {
+            self.closed = self.closed.max(self.retention.before(watermark.time));
         }
         if let Some(before) = self.retention.due(watermark.time) {
             let forgotten = self.groups.take_aged(before)?;
@@ -209,6 +232,10 @@ impl Operator for GroupAggregate {
         chunks.into_iter().try_for_each(|chunk| self.restore_chunk(chunk, range).map(drop))?;
         self.begun |= self.groups.len() > 0;
         Ok(())
+    }
+
+    fn late_rows(&self) -> u64 {
+        self.late_rows
     }
 
     fn state_bytes(&self) -> usize {

@@ -5,6 +5,7 @@
 use arrow::array::BooleanArray;
 use arrow::compute::{filter_record_batch, not};
 use arrow::record_batch::RecordBatch;
+use headwater_core::changelog::expand;
 use headwater_core::schema::event_times;
 use headwater_core::{
     Epoch, EventTime, KeyRange, Operator, OperatorError, Output, RestoredChunk, Snapshot, StreamSchema, Watermark,
@@ -19,6 +20,7 @@ const TABLE: &str = "held";
 /// The operator of `NodeKind::Hold`.
 pub(super) struct Hold {
     held: HeldRows,
+    schema: StreamSchema,
     keys: Vec<usize>,
     watermark: EventTime,
     stored_watermark: StoredWatermark,
@@ -27,12 +29,28 @@ pub(super) struct Hold {
 impl Hold {
     /// `schema` is that of the changelog, `keys` the columns by which its rows found this instance.
     pub(super) fn new(schema: &StreamSchema, keys: Vec<usize>) -> Self {
-        Hold { held: HeldRows::new(schema), keys, watermark: EventTime::MIN, stored_watermark: StoredWatermark::new() }
+        Hold {
+            held: HeldRows::new(schema),
+            schema: schema.clone(),
+            keys,
+            watermark: EventTime::MIN,
+            stored_watermark: StoredWatermark::new(),
+        }
     }
 
     fn past(&self, batch: &RecordBatch) -> Result<BooleanArray, OperatorError> {
         let past = |time: &i64| Some(*time < self.watermark.nanos() || self.watermark == EventTime::MAX);
         Ok(event_times(batch)?.values().iter().map(past).collect())
+    }
+
+    /// Held rows as the stream has them: where it only grows, without weights.
+    fn given(&self, rows: RecordBatch) -> Result<RecordBatch, OperatorError> {
+        if self.schema.is_updating() {
+            return Ok(rows);
+        }
+        let rows = expand(&rows)?;
+        let visible = self.schema.visible_count();
+        self.schema.batch(rows.columns()[..visible].to_vec(), rows.column(visible).clone())
     }
 
     /// Rows that are past, and the others.
@@ -64,7 +82,7 @@ impl Operator for Hold {
             let rows = self.held.take()?;
             let (due, held) = self.split(&rows)?;
             self.held.put(held);
-            out.emit(due)?;
+            out.emit(self.given(due)?)?;
         }
         Ok(watermark)
     }

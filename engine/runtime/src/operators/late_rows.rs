@@ -6,7 +6,7 @@ use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 use headwater_core::schema::event_times;
 use headwater_core::{EventTime, Operator, OperatorError, Output, Watermark};
-use headwater_plan::{LateRowsNode, Window};
+use headwater_plan::{LateRowsNode, Slicing};
 
 /// The operator of a [`LateRowsNode`].
 pub(super) struct LateRows {
@@ -23,11 +23,13 @@ impl LateRows {
     fn is_late(&self, time: i64) -> bool {
         let lateness = headwater_core::time::saturating_nanos(self.node.lateness);
         let closed = self.watermark.nanos().saturating_sub(lateness);
-        self.node.windows.iter().all(|window| match window {
-            Window::Sliced(slicing) => slicing.last_window_end(slicing.slice_start(time)) <= closed,
-            // A session that such a row would open or join has ended when its gap is over.
-            Window::Session { gap } => EventTime(time).plus(*gap).nanos() <= closed,
-        })
+        let last_end = |slicing: &Slicing| {
+            let slice = slicing.slice_start(time);
+            slicing.in_any_window(slice).then(|| slicing.last_window_end(slice))
+        };
+        // A row between the windows of a hop is of none, and not late.
+        let mut ends = self.node.windows.iter().filter_map(last_end).peekable();
+        ends.peek().is_some() && ends.all(|end| end <= closed)
     }
 }
 

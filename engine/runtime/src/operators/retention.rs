@@ -23,17 +23,21 @@ impl Retention {
 
     /// The event time before which everything is to be forgotten now, if it is time to look.
     pub(super) fn due(&mut self, watermark: EventTime) -> Option<i64> {
-        let ttl = self.ttl?;
-        // The end of a bounded input makes nothing old.
-        if watermark == EventTime::MAX || watermark == EventTime::MIN {
-            return None;
-        }
-        let before = watermark.nanos().saturating_sub(ttl);
-        if before.saturating_sub(self.looked) < ttl / LOOKS {
+        let (ttl, before) = (self.ttl?, self.before(watermark));
+        if before == i64::MIN || before.saturating_sub(self.looked) < ttl / LOOKS {
             return None;
         }
         self.looked = before;
         Some(before)
+    }
+
+    /// The event time before which everything is old.
+    pub(super) fn before(&self, watermark: EventTime) -> i64 {
+        match (self.ttl, watermark) {
+            // The end of a bounded input makes nothing old.
+            (None, _) | (_, EventTime::MAX | EventTime::MIN) => i64::MIN,
+            (Some(ttl), watermark) => watermark.nanos().saturating_sub(ttl),
+        }
     }
 }
 

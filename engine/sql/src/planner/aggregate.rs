@@ -77,14 +77,16 @@ impl Streams<'_> {
             .collect::<Result<Vec<_>>>()?;
         let stream = match grouping {
             Grouping::Windowed(grouping) => {
-                self.builder.windows_over(&input, grouping.window);
-                match self.corrected(&input, &grouping)? {
+                let window = grouping.window;
+                let stream = match self.corrected(&input, &grouping)? {
                     Some(corrected) => self.corrected_windows(&input, grouping, corrected, aggregates, output),
                     None => {
                         let schema = StreamSchema::append_only(output);
-                        self.builder.window_aggregate(&input, grouping, aggregates, schema)
+                        let punctual = self.builder.punctual(input.clone());
+                        self.builder.window_aggregate(&punctual, grouping, aggregates, schema)
                     }
-                }
+                };
+                stream.inspect(|stream| self.builder.windows_over(&input, window, stream.node))
             }
             Grouping::Keys { keys, key_fields } => {
                 // Everything is one group, of which there is nothing to forget.
@@ -197,7 +199,7 @@ impl GraphBuilder {
             windowed,
             timed: true,
             bounded: input.bounded,
-            source: None,
+            lateness: Duration::ZERO,
             ordered: false,
         })
     }
@@ -249,7 +251,16 @@ impl GraphBuilder {
         };
         let roles = vec![Role::Plain; schema.visible_count()];
         let (windowed, bounded) = (Windowed::No, input.bounded);
-        Ok(Stream { node: last, schema, roles, windowed, timed: false, bounded, source: None, ordered: false })
+        Ok(Stream {
+            node: last,
+            schema,
+            roles,
+            windowed,
+            timed: false,
+            bounded,
+            lateness: Duration::ZERO,
+            ordered: false,
+        })
     }
 }
 

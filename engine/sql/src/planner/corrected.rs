@@ -28,7 +28,7 @@ pub(super) struct Corrected {
 impl Streams<'_> {
     /// How a window's results change, if they do. A window over windows is given whole: its rows are.
     pub(super) fn corrected(&self, input: &Stream, grouping: &WindowGrouping) -> Result<Option<Corrected>> {
-        let lateness = input.source.map_or(Duration::ZERO, |source| source.lateness);
+        let lateness = input.lateness;
         let early = self.early;
         if (lateness.is_zero() && !early) || grouping.window == Window::instant() {
             return Ok(None);
@@ -39,12 +39,8 @@ impl Streams<'_> {
                 let error = Diagnostic::new("a session is not known before it has ended");
                 Err(error.at(self.place.word("EMIT")).hint("leave EMIT CHANGES out, or use tumble() or hop()"))
             }
-            Window::Session { .. } => {
-                let error = Diagnostic::new("a session cannot take rows once it has ended");
-                let hint = "leave allowed_lateness out of its source, or let the watermark be further behind: \
-                            WATERMARK FOR ts AS (ts - INTERVAL '1 minute')";
-                Err(error.at(self.place.word("session")).hint(hint))
-            }
+            // It is given once, when no late row can lengthen it any more.
+            Window::Session { .. } => Ok(None),
         }
     }
 
@@ -76,7 +72,8 @@ impl Streams<'_> {
             self.builder.graph.connect(stream.node, node, 0, Partitioning::Forward);
             stream = Stream { node, ..stream };
         }
-        Ok(Stream { roles, windowed, timed: true, ..stream })
+        let lateness = corrected.lateness;
+        Ok(Stream { roles, windowed, timed: true, lateness, ..stream })
     }
 
     /// Once a row has its windows its event time is theirs.

@@ -1,6 +1,7 @@
 //! `bad_data = 'dead_letter'`: the records that a source cannot read, into the table that `dead_letter` names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
@@ -74,7 +75,7 @@ impl DeadLetter {
         builder.graph.connect(self.node, node, 0, Partitioning::Forward);
         let roles = vec![Role::Plain; schema.visible_count()];
         let (bounded, windowed) = (self.bounded, Windowed::No);
-        Stream { node, schema, roles, windowed, timed: false, bounded, source: None, ordered: false }
+        Stream { node, schema, roles, windowed, timed: false, bounded, lateness: Duration::ZERO, ordered: false }
     }
 }
 

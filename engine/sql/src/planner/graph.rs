@@ -13,6 +13,17 @@ use crate::functions::is_replaced;
 /// How long state is kept that has not changed, where the file does not say.
 const UPDATING_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A window over the rows of sources.
+#[derive(Clone, Debug)]
+pub(super) struct WindowOver {
+    /// The window.
+    pub(super) window: Window,
+    /// The node that gives its results.
+    pub(super) node: NodeId,
+    /// The sources.
+    pub(super) sources: Vec<NodeId>,
+}
+
 /// The graph so far, and which plans are in it.
 #[derive(Clone, Default)]
 pub(super) struct GraphBuilder {
@@ -23,8 +34,8 @@ pub(super) struct GraphBuilder {
     /// How long state is kept that has not changed, in event time.
     pub(super) updating_ttl: Duration,
     planned: HashMap<LogicalPlan, Stream>,
-    /// The windows over each source.
-    windows: HashMap<NodeId, Vec<Window>>,
+    /// The windows over sources.
+    windows: Vec<WindowOver>,
 }
 
 impl GraphBuilder {
@@ -38,16 +49,30 @@ impl GraphBuilder {
         self.planned.get(plan).cloned()
     }
 
-    /// Remembers that a stream is windowed, for the late rows of its source.
-    pub(super) fn windows_over(&mut self, stream: &Stream, window: Window) {
-        if let Some(source) = stream.source {
-            self.windows.entry(source.node).or_default().push(window);
+    /// Remembers that `node` windows a stream, for the late rows of its sources.
+    pub(super) fn windows_over(&mut self, stream: &Stream, window: Window, node: NodeId) {
+        let mut sources = Vec::new();
+        let mut waiting = vec![stream.node];
+        while let Some(node) = waiting.pop() {
+            match self.graph.nodes[node].kind {
+                NodeKind::Source(_) if !sources.contains(&node) => sources.push(node),
+                // What leaves rows their event time.
+                NodeKind::Map(_)
+                | NodeKind::Union
+                | NodeKind::Unnest(_)
+                | NodeKind::Lookup(_)
+                | NodeKind::Call(_)
+                | NodeKind::Delay(_) => waiting.extend(self.graph.inputs(node).map(|edge| edge.from)),
+                _ => {}
+            }
         }
+        self.windows.push(WindowOver { window, node, sources });
     }
 
-    /// The windows over a source.
-    pub(super) fn windows_of(&self, source: NodeId) -> &[Window] {
-        self.windows.get(&source).map_or(&[], Vec::as_slice)
+    /// The windows over a source that one of these nodes reads.
+    pub(super) fn windows_of(&self, source: NodeId, readers: &[NodeId]) -> Vec<WindowOver> {
+        let over = |over: &&WindowOver| over.sources.contains(&source) && self.is_read_by(over.node, readers.to_vec());
+        self.windows.iter().filter(over).cloned().collect()
     }
 
     /// Lets the same plan be the same stream from now on, unless each evaluation may give something else.

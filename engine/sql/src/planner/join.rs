@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
-use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{self, Expr};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::cast;
@@ -39,7 +38,7 @@ impl Streams<'_> {
         let time = self.time(join, condition.as_ref(), as_of, &left, &right)?;
         let waits = !matches!(time, JoinTime::Updating(_));
         let (left, right) = match waits {
-            true => (self.builder.settled(left), self.builder.settled(right)),
+            true => (self.builder.in_time(left), self.builder.in_time(right)),
             false => (left, right),
         };
         let left_keys = self.keys(join.on.iter().map(|(left, _)| left), join.left.schema(), &left)?;
@@ -277,7 +276,8 @@ impl Joined<'_> {
             _ => true,
         };
         let bounded = self.left.bounded && self.right.bounded;
-        Stream { node, schema, roles, windowed, timed, bounded, source: None, ordered: false }
+        let lateness = self.left.lateness.max(self.right.lateness);
+        Stream { node, schema, roles, windowed, timed, bounded, lateness, ordered: false }
     }
 }
 

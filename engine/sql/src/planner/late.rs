@@ -6,7 +6,7 @@ use std::time::Duration;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use headwater_core::StreamSchema;
-use headwater_plan::{LateRowsNode, NodeId, NodeKind, Partitioning};
+use headwater_plan::{LateRowsNode, NodeKind, Partitioning, Slicing, Window};
 
 use super::stream::{Stream, Windowed};
 use super::{Planner, Result};
@@ -25,8 +25,6 @@ pub(super) struct LateSink {
     table: String,
     span: Option<Span>,
     stream: Stream,
-    node: NodeId,
-    lateness: Duration,
 }
 
 impl LateSink {
@@ -37,36 +35,62 @@ impl LateSink {
     pub(super) fn new(create: &CreateTable, table: &str, stream: &Stream) -> Result<Self> {
         let option = create.options.iter().find(|option| option.key.text == "late_sink");
         let span = option.and_then(|option| option.value_span);
-        let Some(lineage) = stream.source.filter(|_| stream.timed) else {
+        if !stream.timed {
             let error = Diagnostic::new("nothing is late in a table without an event time").at(span);
             return Err(error.hint("add WATERMARK FOR its time column"));
-        };
-        Ok(LateSink {
-            source: create.name.text.clone(),
-            table: table.to_lowercase(),
-            span,
-            stream: stream.clone(),
-            node: lineage.node,
-            lateness: lineage.lateness,
-        })
+        }
+        if stream.is_updating() {
+            let error = Diagnostic::new("the late rows of a table of changes cannot be collected").at(span);
+            return Err(error.hint("leave late_sink out: late changes are counted in any case"));
+        }
+        Ok(LateSink { source: create.name.text.clone(), table: table.to_lowercase(), span, stream: stream.clone() })
     }
 }
 
 impl Planner<'_> {
+    /// The windows that a row has to be too late for, each once.
+    fn windows_of(&self, late: &LateSink) -> Result<Vec<Slicing>> {
+        let readers: Vec<_> = self.sinks.iter().flat_map(|sink| sink.inputs.iter().map(|input| input.node)).collect();
+        let mut windows = Vec::new();
+        for over in self.builder.windows_of(late.stream.node, &readers) {
+            if over.sources.len() > 1 {
+                let error = Diagnostic::new(format!(
+                    "a window reads '{}' together with another table, whose time decides what is too late",
+                    late.source
+                ));
+                return Err(error.at(late.span).hint("leave late_sink out, or give each table windows of its own"));
+            }
+            let Window::Sliced(slicing) = over.window else {
+                let error = Diagnostic::new("what is too late for a session depends on which sessions are open");
+                return Err(error.at(late.span).hint("leave late_sink out: late rows are counted in any case"));
+            };
+            if !windows.contains(&slicing) {
+                windows.push(slicing);
+            }
+        }
+        Ok(windows)
+    }
+
     /// Adds what collects late rows, now that all windows are known.
     pub(super) fn late_rows(&mut self) -> Result<()> {
         for late in std::mem::take(&mut self.late_sinks) {
             self.catalog.expect(&late.table).map_err(|error| error.at(late.span))?;
-            let windows = self.builder.windows_of(late.node).to_vec();
+            let windows = self.windows_of(&late)?;
             if windows.is_empty() {
                 continue;
             }
             let schema = StreamSchema::append_only(&late.stream.schema.visible());
-            let kind = NodeKind::LateRows(LateRowsNode { windows, lateness: late.lateness });
+            let kind = NodeKind::LateRows(LateRowsNode { windows, lateness: late.stream.lateness });
             let node = self.builder.graph.add(kind, schema.clone(), true);
-            self.builder.graph.connect(late.node, node, 0, Partitioning::Forward);
-            let stream =
-                Stream { node, schema, windowed: Windowed::No, timed: false, source: None, ..late.stream.clone() };
+            self.builder.graph.connect(late.stream.node, node, 0, Partitioning::Forward);
+            let stream = Stream {
+                node,
+                schema,
+                windowed: Windowed::No,
+                timed: false,
+                lateness: Duration::ZERO,
+                ..late.stream.clone()
+            };
             let view = Name { text: format!("late rows of {}", late.source), span: None };
             // What a batch query says is late: nothing, for it has all rows before it begins.
             let columns = DFSchema::try_from(stream.schema.visible()).map_err(|error| clean(error, Place::new(&[])))?;

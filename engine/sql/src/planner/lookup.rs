@@ -4,6 +4,7 @@
 //! columns) is done to each looked-up row.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::utils::conjunction;
@@ -142,7 +143,7 @@ fn row(names: &DFSchema) -> Stream {
     let schema = StreamSchema::append_only(names.as_arrow());
     let roles = vec![Role::Plain; schema.visible_count()];
     let windowed = Windowed::No;
-    Stream { node: 0, schema, roles, windowed, timed: false, bounded: true, source: None, ordered: false }
+    Stream { node: 0, schema, roles, windowed, timed: false, bounded: true, lateness: Duration::ZERO, ordered: false }
 }
 
 /// The column of the table at the bottom of a plan that an expression over the plan is.

@@ -2,6 +2,7 @@
 //! orders have their own files; what a stream cannot do is refused here, with what to write instead.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, TableScan, Union};
@@ -199,7 +200,8 @@ impl GraphBuilder {
         };
         let timed = inputs.iter().all(|input| input.timed);
         let bounded = inputs.iter().all(|input| input.bounded);
-        Stream { node, schema, roles, windowed, timed, bounded, source: None, ordered: false }
+        let lateness = inputs.iter().map(|input| input.lateness).max().unwrap_or_default();
+        Stream { node, schema, roles, windowed, timed, bounded, lateness, ordered: false }
     }
 
     /// The stream with these column names, as a changelog where that is asked for; the types are the same already.
@@ -250,12 +252,30 @@ impl GraphBuilder {
         if !input.is_updating() || !input.timed {
             return input;
         }
+        let input = self.punctual(input);
         let schema = StreamSchema::append_only(&input.schema.visible());
         let columns: Vec<usize> = (0..schema.visible_count()).collect();
-        let node = self.graph.add(NodeKind::Settle, schema.clone(), true);
+        // Rows without columns are all dealt to one instance.
+        let node = self.graph.add(NodeKind::Settle, schema.clone(), !columns.is_empty());
         let partitioning = self.exchange(columns);
         self.graph.connect(input.node, node, 0, partitioning);
         Stream { node, schema, ..input }
+    }
+
+    /// The stream with its watermark held back so far that the rows which may come late are not.
+    pub(super) fn punctual(&mut self, input: Stream) -> Stream {
+        if input.lateness.is_zero() {
+            return input;
+        }
+        let node = self.graph.add(NodeKind::Delay(input.lateness), input.schema.clone(), !input.ordered);
+        self.graph.connect(input.node, node, 0, Partitioning::Forward);
+        Stream { node, lateness: Duration::ZERO, ..input }
+    }
+
+    /// The stream for what waits for the watermark and corrects nothing: only rows that stay, and none that are late.
+    pub(super) fn in_time(&mut self, input: Stream) -> Stream {
+        let settled = self.settled(input);
+        self.punctual(settled)
     }
 }
 

@@ -27,19 +27,10 @@ pub(crate) struct Stream {
     pub(crate) timed: bool,
     /// Whether it ends by itself.
     pub(crate) bounded: bool,
-    /// The source whose rows these are, where they are of one and in its order of time.
-    pub(crate) source: Option<Lineage>,
+    /// How far behind the watermark rows may come and still count.
+    pub(crate) lateness: Duration,
     /// Whether its rows have an order to be kept, so that one instance makes them.
     pub(crate) ordered: bool,
-}
-
-/// The source that a stream's rows are of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lineage {
-    /// The source's node.
-    pub(crate) node: NodeId,
-    /// How long after its end a window over it still takes rows.
-    pub(crate) lateness: Duration,
 }
 
 /// What a column has to do with time.

@@ -2,6 +2,7 @@
 //! one, and over all rows so far otherwise.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{FieldRef, Schema};
 use datafusion::execution::context::ExecutionProps;
@@ -103,7 +104,8 @@ impl Streams<'_> {
         self.builder.graph.connect(keyed.node, node, 0, partitioning);
         let roles = vec![Role::Plain; schema.visible_count()];
         let (windowed, bounded) = (Windowed::No, input.bounded);
-        let stream = Stream { node, schema, roles, windowed, timed: false, bounded, source: None, ordered: false };
+        let stream =
+            Stream { node, schema, roles, windowed, timed: false, bounded, lateness: Duration::ZERO, ordered: false };
         if added == 0 {
             return Ok(stream);
         }

@@ -52,14 +52,14 @@ impl Streams<'_> {
             let error = Diagnostic::new("the rows of this table can still change, and have no event time to window by");
             return Err(error.at(self.place.word(call.name())));
         }
-        let input = self.builder.settled(input);
+        let input = self.builder.in_time(input);
         let names = projection.input.schema();
         let window = self.scope(names, &input)?.window(call)?;
         let Window::Sliced(slicing) = window else {
             return Err(Diagnostic::new("the rows of a session are not known before it ends").at(self.place.start()));
         };
-        self.builder.windows_over(&input, window);
         let assigned = self.assigned(&input, slicing, Duration::ZERO);
+        self.builder.windows_over(&input, window, assigned.node);
         let scope = self.scope(names, &input)?;
         let windows = assigned.schema.visible_count() - 1;
         let (mut columns, mut roles) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ impl Streams<'_> {
             }
         }
         let schema = StreamSchema::append_only(plan.schema.as_arrow());
-        let rows = Stream { windowed: Windowed::by(&window), timed: true, source: None, ..assigned };
+        let rows = Stream { windowed: Windowed::by(&window), timed: true, ..assigned };
         Ok(self.builder.map(&rows, MapNode { predicate: None, columns }, schema, roles))
     }
 

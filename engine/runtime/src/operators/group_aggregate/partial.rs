@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::TimestampNanosecondArray;
+use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
+use arrow::datatypes::TimestampNanosecondType;
 use arrow::record_batch::RecordBatch;
-use headwater_core::{Epoch, Operator, OperatorError, Output, Snapshot, StreamSchema, Watermark};
+use headwater_core::{Epoch, NO_TIME, Operator, OperatorError, Output, Snapshot, StreamSchema, Watermark};
 use headwater_plan::GroupAggregateNode;
 
 use super::{aggregation, delta};
@@ -37,12 +38,18 @@ impl GroupPartial {
         let states = table.into_states()?;
         for offset in (0..states.num_rows()).step_by(BATCH_ROWS) {
             let part = states.slice(offset, BATCH_ROWS.min(states.num_rows() - offset));
-            // The states hold the time; what the rows say is of no use to the other half.
-            let times = TimestampNanosecondArray::from_value(0, part.num_rows());
-            out.emit(self.schema.batch(part.columns().to_vec(), Arc::new(times))?)?;
+            out.emit(self.schema.batch(part.columns().to_vec(), latest(&part)?)?)?;
         }
         Ok(())
     }
+}
+
+/// The event time of states: that of the latest row in each, which is the last state.
+fn latest(states: &RecordBatch) -> Result<ArrayRef, OperatorError> {
+    let times = states.columns().last().and_then(|times| times.as_primitive_opt::<TimestampNanosecondType>());
+    let times = times.ok_or_else(|| OperatorError::plan("the last state of a group is not its event time"))?;
+    let known = times.iter().map(|time| time.unwrap_or(NO_TIME.nanos()));
+    Ok(Arc::new(TimestampNanosecondArray::from_iter_values(known)))
 }
 
 impl Operator for GroupPartial {
