@@ -12,10 +12,11 @@ pub(crate) mod json;
 pub(crate) mod parquet;
 pub(crate) mod raw;
 pub(crate) mod rows;
+pub(crate) mod upsert;
 
 mod debezium;
 
-use ::arrow::datatypes::SchemaRef;
+use ::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use ::arrow::error::ArrowError;
 use ::arrow::record_batch::RecordBatch;
 use headwater_plan::{Options, TableError};
@@ -25,6 +26,7 @@ use self::csv::{CsvDecoder, CsvOptions};
 use self::debezium::DebeziumDecoder;
 use self::json::{JsonDecoder, JsonOptions, TimestampFormat, UnstructuredDecoder};
 use self::raw::RawDecoder;
+use self::upsert::UpsertDecoder;
 use crate::edge::{EdgeDecoder, EdgeTopic};
 
 pub(crate) use self::bad_records::BadData;
@@ -34,6 +36,10 @@ pub(crate) use self::bad_records::BadData;
 pub(crate) struct Record<'a> {
     /// The content.
     pub(crate) value: &'a [u8],
+    /// What stands beside the content for what the record is about, where the connector has it.
+    pub(crate) key: Option<&'a [u8]>,
+    /// Whether there is no content: what the key names is gone.
+    pub(crate) is_tombstone: bool,
     /// Header `content-type`.
     pub(crate) content_type: Option<&'a str>,
     /// Header `schema`.
@@ -74,6 +80,8 @@ pub(crate) enum RecordDecoder {
     Unstructured(UnstructuredDecoder),
     /// Changes as Debezium writes them.
     Debezium(Box<DebeziumDecoder>),
+    /// The last row of a key, or that it is gone.
+    Upsert(Box<UpsertDecoder>),
     /// Texts or bytes as they are.
     Raw(RawDecoder),
     /// Lines of CSV.
@@ -94,6 +102,7 @@ impl RecordDecoder {
             RecordDecoder::Json(decoder) => decoder.decode(records),
             RecordDecoder::Unstructured(decoder) => decoder.decode(records),
             RecordDecoder::Debezium(decoder) => decoder.decode(records),
+            RecordDecoder::Upsert(decoder) => decoder.decode(records),
             RecordDecoder::Raw(decoder) => decoder.decode(records),
             RecordDecoder::Csv(decoder) => decoder.decode(records),
             RecordDecoder::Arrow(decoder) => decoder.decode(records),
@@ -138,6 +147,9 @@ pub(crate) fn decode_each(
     Ok(Decoded { batch, rows, bad })
 }
 
+/// The name of [`RecordFormat::Upsert`].
+const UPSERT: &str = "upsert_json";
+
 /// A format of records, with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RecordFormat {
@@ -145,7 +157,7 @@ pub(crate) enum RecordFormat {
     Json(JsonOptions),
     /// Changes as JSON: `before`, `after` and `op`.
     Debezium(TimestampFormat),
-    /// The last row of a key as JSON; written only.
+    /// The last row of a key as JSON; read only where records have a key.
     Upsert(TimestampFormat),
     /// One text a record.
     Raw,
@@ -163,6 +175,9 @@ impl RecordFormat {
     /// Reads the option `format`, which is one of `names` and the first of them where unsaid, and the options of these
     /// formats. `None` for a name that is no format of records.
     pub(crate) fn of(options: &Options, names: &[&str]) -> Result<Option<Self>, TableError> {
+        if options.text("format")? == Some(UPSERT) && !names.contains(&UPSERT) && names.contains(&"debezium_json") {
+            return Err(without_keys());
+        }
         let choices: Vec<(&str, &str)> = names.iter().map(|name| (*name, *name)).collect();
         let chosen = options.choice("format", &choices)?.or(names.first().copied());
         let json = JsonOptions::of(options)?;
@@ -170,7 +185,7 @@ impl RecordFormat {
         Ok(match chosen.unwrap_or_default() {
             "json" => Some(RecordFormat::Json(json)),
             "debezium_json" => Some(RecordFormat::Debezium(json.timestamps)),
-            "upsert_json" => Some(RecordFormat::Upsert(json.timestamps)),
+            UPSERT => Some(RecordFormat::Upsert(json.timestamps)),
             "raw_string" => Some(RecordFormat::Raw),
             "raw_bytes" => Some(RecordFormat::RawBytes),
             "csv" => Some(RecordFormat::Csv(csv)),
@@ -184,7 +199,7 @@ impl RecordFormat {
         match self {
             RecordFormat::Json(_) => "json",
             RecordFormat::Debezium(_) => "debezium_json",
-            RecordFormat::Upsert(_) => "upsert_json",
+            RecordFormat::Upsert(_) => UPSERT,
             RecordFormat::Raw => "raw_string",
             RecordFormat::RawBytes => "raw_bytes",
             RecordFormat::Csv(_) => "csv",
@@ -194,7 +209,7 @@ impl RecordFormat {
 
     /// Whether records say what rows are taken back: what is read is a changelog.
     pub(crate) fn is_changelog(&self) -> bool {
-        matches!(self, RecordFormat::Debezium(_))
+        matches!(self, RecordFormat::Debezium(_) | RecordFormat::Upsert(_))
     }
 
     /// Whether a file's first line names the columns.
@@ -202,12 +217,12 @@ impl RecordFormat {
         matches!(self, RecordFormat::Csv(CsvOptions { header: true }))
     }
 
-    /// A decoder into these columns.
+    /// A decoder into these columns, of records whose key nobody looks at.
     ///
     /// # Errors
-    /// When the format cannot hold one of the columns.
+    /// When the format cannot hold one of the columns, or cannot do without the key.
     pub(crate) fn decoder(&self, schema: &SchemaRef) -> Result<RecordDecoder, TableError> {
-        let refused = |error: ArrowError| TableError::new(format!("the columns cannot be read from json: {error}"));
+        let refused = |error: ArrowError| unreadable(self.name(), schema, &error);
         Ok(match self {
             RecordFormat::Edge(topic) => {
                 RecordDecoder::Edge(Box::new(EdgeDecoder::new(*topic, schema.clone()).map_err(refused)?))
@@ -220,11 +235,7 @@ impl RecordFormat {
                 let decoder = DebeziumDecoder::new(schema.clone(), *timestamps).map_err(refused)?;
                 RecordDecoder::Debezium(Box::new(decoder))
             }
-            RecordFormat::Upsert(_) => {
-                return Err(TableError::new("format 'upsert_json' can only be written")
-                    .with_option("format")
-                    .with_hint("add type = 'sink'; changes are read as format = 'debezium_json'"));
-            }
+            RecordFormat::Upsert(_) => return Err(without_keys()),
             RecordFormat::Json(options) if options.unstructured => {
                 RecordDecoder::Unstructured(UnstructuredDecoder::new(schema.clone())?)
             }
@@ -232,5 +243,23 @@ impl RecordFormat {
                 RecordDecoder::Json(Box::new(JsonDecoder::new(schema.clone(), options.timestamps).map_err(refused)?))
             }
         })
+    }
+}
+
+/// Says that a format needs keys where records have none.
+fn without_keys() -> TableError {
+    TableError::new(format!("format '{UPSERT}' says by a record's key what is gone, and here records have no key"))
+        .with_option("format")
+        .with_hint("use format = 'debezium_json' for rows that can be taken back")
+}
+
+/// Says that a format cannot hold some of the columns.
+fn unreadable(format: &str, schema: &SchemaRef, error: &ArrowError) -> TableError {
+    let is_interval = |field: &&FieldRef| matches!(field.data_type(), DataType::Interval(_));
+    match schema.fields().iter().find(is_interval) {
+        Some(field) => TableError::new(format!("{format} has no form for an INTERVAL"))
+            .with_column(field.name())
+            .with_hint("declare the column as TEXT, and cast it in the query"),
+        None => TableError::new(format!("the columns cannot be read from {format}: {error}")),
     }
 }

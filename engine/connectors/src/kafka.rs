@@ -48,7 +48,9 @@ pub(crate) fn declare(
     let format = format.ok_or_else(|| TableError::new("a message has a format of records").with_option("format"))?;
     let framing = Framing::of(options, &format)?;
     let client = ClientOptions::of(settings, options)?;
-    let reading = ReadOptions::of(options, StartOffset::Latest)?;
+    let upserts = matches!(format, RecordFormat::Upsert(_));
+    // The rows of a table that is said by its last changes begin before it.
+    let reading = ReadOptions::of(options, if upserts { StartOffset::Earliest } else { StartOffset::Latest })?;
     let bad_data = BadData::of(options)?;
     let key = declaration.primary_key.clone();
     let sink =
@@ -61,19 +63,21 @@ pub(crate) fn declare(
         true => {
             required_schema(&declaration.name, &declaration.columns)?;
             let layout = RowLayout::of(&declaration.columns)?;
-            format.decoder(layout.content())?;
+            let layout = if upserts { layout.of_upserts(&declaration.primary_key) } else { layout };
             let spec = SourceSpec {
                 connector: "kafka",
                 table: declaration.name,
                 topics: topics.clone(),
                 layout,
                 format,
+                primary_key: declaration.primary_key,
                 framing,
                 client,
                 reading,
                 bad_data,
                 drop_duplicates: false,
             };
+            spec.decoder()?;
             Some(Arc::new(KafkaSource::new(spec)) as SourceFactoryRef)
         }
     };
@@ -127,6 +131,7 @@ pub(crate) fn edge_source(edge: EdgeSource) -> SourceFactoryRef {
         framing: Framing::None,
         layout: RowLayout::content_only(edge.columns),
         format: edge.format,
+        primary_key: Vec::new(),
         client: edge.client,
         reading: edge.reading,
         bad_data: edge.bad_data,

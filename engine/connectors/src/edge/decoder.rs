@@ -97,7 +97,12 @@ mod tests {
     #[test]
     fn frames_lose_their_dictionaries_and_nothing_else() {
         let bytes = encode_stream(&frames::to_batch(&[frame(3), frame(0)]).unwrap()).unwrap();
-        let record = Record { value: &bytes, content_type: Some(ARROW_STREAM), schema: Some(frames::SCHEMA) };
+        let record = Record {
+            value: &bytes,
+            content_type: Some(ARROW_STREAM),
+            schema: Some(frames::SCHEMA),
+            ..Record::default()
+        };
         let decoded = decoder(EdgeTopic::Frames).decode(&[record]).unwrap();
         assert_eq!((decoded.rows, decoded.bad), (vec![2], vec![]));
         let row = concat!(
@@ -121,7 +126,12 @@ mod tests {
     #[test]
     fn another_version_of_the_schema_is_bad_data() {
         let bytes = encode_stream(&frames::to_batch(&[frame(3)]).unwrap()).unwrap();
-        let record = Record { value: &bytes, content_type: Some(ARROW_STREAM), schema: Some("headwater.frames.v9") };
+        let record = Record {
+            value: &bytes,
+            content_type: Some(ARROW_STREAM),
+            schema: Some("headwater.frames.v9"),
+            ..Record::default()
+        };
         let cut = Record { value: &bytes[..bytes.len() / 2], ..Record::default() };
         let decoded = decoder(EdgeTopic::Frames).decode(&[record, cut]).unwrap();
         assert_eq!(decoded.bad[0].reason, "schema headwater.frames.v9 is not known here, only headwater.frames.v1");

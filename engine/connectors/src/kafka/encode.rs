@@ -17,6 +17,7 @@ use crate::formats::changelog::{Changelog, Upserts};
 use crate::formats::json::{TimestampFormat, encode_lines, split_lines};
 use crate::formats::raw::{one_of_bytes, one_text, values};
 use crate::formats::rows::append_only;
+use crate::formats::upsert::no_primary_key;
 use crate::grouping::group;
 
 /// Rows in one Arrow message. A thousand rows of twenty columns stay well below the megabyte that brokers take.
@@ -168,11 +169,7 @@ impl Content {
                 return Ok(Content::Debezium(Changelog::new(schema, primary_key)?, *timestamps));
             }
             RecordFormat::Upsert(_) if primary_key.is_empty() => {
-                return Err(TableError::new("format 'upsert_json' needs to know which rows are the same")
-                    .with_option("format")
-                    .with_hint(
-                        "declare the columns, one of them PRIMARY KEY: CREATE TABLE t (id BIGINT PRIMARY KEY, …)",
-                    ));
+                return Err(no_primary_key());
             }
             RecordFormat::Upsert(timestamps) => {
                 return Ok(Content::Upsert(Changelog::new(schema, primary_key)?, *timestamps));

@@ -85,6 +85,16 @@ impl RowLayout {
         RowLayout { content: schema.clone(), schema, places }
     }
 
+    /// The same for upserts: of a row that goes only the columns of its key are there.
+    pub(super) fn of_upserts(self, key: &[String]) -> Self {
+        let field = |field: &Arc<Field>| match key.contains(field.name()) {
+            true => field.as_ref().clone(),
+            false => field.as_ref().clone().with_nullable(true),
+        };
+        let fields: Vec<Field> = self.schema.fields().iter().map(field).collect();
+        RowLayout { schema: Arc::new(Schema::new(fields)), ..self }
+    }
+
     /// All columns.
     pub(super) fn schema(&self) -> &SchemaRef {
         &self.schema

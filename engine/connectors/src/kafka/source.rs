@@ -23,7 +23,8 @@ use super::client::ClientOptions;
 use super::rows::RowLayout;
 use super::survey::TopicConsumer;
 use super::topics::Topics;
-use crate::formats::{BadData, RecordFormat};
+use crate::formats::upsert::UpsertDecoder;
+use crate::formats::{BadData, RecordDecoder, RecordFormat};
 
 /// What a source reads, and how.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(super) struct SourceSpec {
     pub(super) layout: RowLayout,
     /// How the content is read.
     pub(super) format: RecordFormat,
+    /// The columns of the primary key, which upserts have as a message's key.
+    pub(super) primary_key: Vec<String>,
     /// What a message holds.
     pub(super) framing: Framing,
     /// The brokers.
@@ -53,6 +56,26 @@ pub(super) struct SourceSpec {
 impl SourceSpec {
     fn failed(&self, thing: &str, step: &str, error: impl Into<headwater_core::error::BoxError>) -> ConnectorError {
         ConnectorError::fatal(self.connector, thing, step, error)
+    }
+
+    /// Whether a message is the last row of its key, or says that it is gone.
+    fn upserts(&self) -> bool {
+        matches!(self.format, RecordFormat::Upsert(_))
+    }
+
+    /// Reads the content.
+    ///
+    /// # Errors
+    /// When the format cannot hold one of the columns, or lacks a key.
+    pub(super) fn decoder(&self) -> Result<RecordDecoder, TableError> {
+        let content = self.layout.content();
+        match &self.format {
+            RecordFormat::Upsert(timestamps) => {
+                let decoder = UpsertDecoder::new(content.clone(), &self.primary_key, *timestamps)?;
+                Ok(RecordDecoder::Upsert(Box::new(decoder)))
+            }
+            format => format.decoder(content),
+        }
     }
 
     fn brokers(&self) -> &str {
@@ -95,6 +118,10 @@ impl Framing {
                 let error = TableError::new("an arrow stream has no lines").with_option("framing");
                 Err(error.with_hint("leave framing out"))
             }
+            (Framing::Newline, RecordFormat::Upsert(_)) => {
+                let error = TableError::new("a message of upserts is one row").with_option("framing");
+                Err(error.with_hint("leave framing out"))
+            }
             _ => Ok(framing),
         }
     }
@@ -121,6 +148,10 @@ impl SourceFactory for KafkaSource {
 
     fn updating(&self) -> bool {
         self.spec.format.is_changelog()
+    }
+
+    fn upserts(&self) -> bool {
+        self.spec.upserts()
     }
 
     fn bounded(&self) -> bool {

@@ -81,13 +81,19 @@ impl KeyedRows {
         let beside = [self.time_index];
         let changes = fold(self.log.schema(), &std::mem::take(&mut self.pending), &beside)?;
         self.pending_rows = 0;
-        let mut hashes = self.hashes(&changes)?;
+        let old = self.take(&changes)?;
+        let new = fold(self.log.schema(), &[old.clone(), changes], &beside)?;
+        Ok(Some(Changed { old, new }))
+    }
+
+    /// Takes out the rows of the keys that these rows are of, with weights; there may be others whose keys have the same
+    /// hash. [`KeyedRows::put`] has to follow.
+    pub(super) fn take(&mut self, rows: &RecordBatch) -> Result<RecordBatch, OperatorError> {
+        let mut hashes = self.hashes(rows)?;
         hashes.sort_unstable();
         hashes.dedup();
         let Taken { rows, weights } = self.table.take(&hashes)?;
-        let old = weighted(self.log.schema(), &rows, weights)?;
-        let new = fold(self.log.schema(), &[old.clone(), changes], &beside)?;
-        Ok(Some(Changed { old, new }))
+        weighted(self.log.schema(), &rows, weights)
     }
 
     /// Puts the rows of changed keys back: what they were, and what of them is to be kept.

@@ -97,12 +97,16 @@ impl Planner<'_> {
                 let (known_time, known_idle) = (made.event_time.clone(), made.idle_after);
                 let source =
                     SourceTable { create, fields: fields.clone(), own, known_time, known_idle, binder: &binder, place };
-                let (stream, visible) = source.add(&mut self.builder, factory.clone())?;
+                let (read, visible) = source.add(&mut self.builder, factory.clone())?;
                 columns = visible;
+                let stream = match factory.upserts() {
+                    true => self.builder.upserted(&read, create, &columns)?,
+                    false => read.clone(),
+                };
                 if let Some(table) = &own.late_sink {
                     self.late_sinks.push(LateSink::new(create, table, &stream)?);
                 }
-                self.dead_letters.extend(DeadLetter::of(create, own, &stream, &**factory)?);
+                self.dead_letters.extend(DeadLetter::of(create, own, &read, &**factory)?);
                 Read::Stream(stream)
             }
             (None, Some(Direction::Source)) => return Err(table.cannot("read", &connector)),

@@ -97,3 +97,12 @@ fn unstructured_keeps_the_text() {
     assert_eq!(arrow::array::AsArray::as_string::<i32>(column).value(0), r#"{"b": [1, 2]}"#);
     assert_eq!(decoded.bad[0].index, 1);
 }
+
+#[test]
+fn a_column_that_json_cannot_hold_is_named() {
+    let interval = DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano);
+    let fields = vec![Field::new("id", DataType::Int64, false), Field::new("pause", interval, true)];
+    let format = crate::formats::RecordFormat::Json(JsonOptions::default());
+    let error = format.decoder(&Arc::new(Schema::new(fields))).err().unwrap();
+    assert_eq!((error.message.as_str(), error.column.as_deref()), ("json has no form for an INTERVAL", Some("pause")));
+}

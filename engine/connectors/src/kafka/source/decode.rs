@@ -30,12 +30,12 @@ pub(super) struct Sifted {
 impl MessageDecoder {
     /// A decoder for a source.
     pub(super) fn new(spec: Arc<SourceSpec>) -> Result<Self, ConnectorError> {
-        let decoder = spec.format.decoder(spec.layout.content());
+        let decoder = spec.decoder();
         let decoder = decoder.map_err(|error| spec.failed(&spec.topics.shown(), "read its format", error))?;
         Ok(MessageDecoder { spec, decoder, bad_records: 0 })
     }
 
-    /// The rows of messages of the partition `name`, none of which is without a value.
+    /// The rows of messages of the partition `name`, none of which is without a value where they are not upserts.
     ///
     /// # Errors
     /// When a record cannot be read and the table says that this is the end.

@@ -14,6 +14,8 @@ fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
 pub(super) fn record(message: &OwnedMessage) -> Record<'_> {
     Record {
         value: message.payload().unwrap_or_default(),
+        key: message.key(),
+        is_tombstone: message.payload().is_none(),
         content_type: header(message, CONTENT_TYPE),
         schema: header(message, SCHEMA),
     }

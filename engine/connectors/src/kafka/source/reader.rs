@@ -475,8 +475,10 @@ impl Reader {
                 tracing::debug!(partition = %partition.name, dropped, total = self.duplicates, "dropped second copies");
             }
         }
-        // A message without a value is a mark that its key is gone; it has no row.
-        messages.retain(|message| message.payload().is_some());
+        // A message without a value is a mark that its key is gone; only who reads upserts looks at it.
+        if !spec.upserts() {
+            messages.retain(|message| message.payload().is_some());
+        }
         let Sifted { batch, bad } = self.decoder.decode(&partition.name, &messages)?;
         partition.given = partition.received;
         self.messages += messages.len() as u64;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use headwater_core::{Committer, Sink, SinkContext, SinkFactory, StreamSchema};
+use headwater_plan::TableError;
 
 use super::*;
 
@@ -126,7 +127,51 @@ async fn an_upsert_says_what_is_gone_by_a_message_without_content() {
         let expected = [("0", Some(r#"{"n":0,"k":"key-0"}"#)), ("1", Some(r#"{"n":1,"k":"key-1"}"#)), ("1", None)];
         let expected = expected.map(|(key, value)| (key.to_owned(), value.map(str::to_owned)));
         assert_eq!(messages(&broker, "out", expected.len()).await, expected, "{mode}");
+        let upserts = upsert_source(&broker, &["n"], &[]).unwrap().source.unwrap();
+        assert!(upserts.updating() && upserts.upserts());
+        let mut source = open(&*upserts, &Positions::new()).await;
+        let expected = [
+            r#"{"n":0,"k":"key-0","off":0,"_weight":1}"#,
+            r#"{"n":1,"k":"key-1","off":1,"_weight":1}"#,
+            r#"{"n":1,"k":null,"off":2,"_weight":-1}"#,
+        ];
+        assert_eq!(drain(&mut *source).await["out/0"], expected, "{mode}");
     }
+}
+
+/// A table of the upserts in `out`.
+fn upsert_source(
+    broker: &EmbeddedBroker,
+    key: &[&str],
+    options: &[(&str, &str)],
+) -> Result<ConnectorTable, TableError> {
+    let settings = ConnectorSettings {
+        bootstrap_servers: Some(broker.bootstrap_servers().to_owned()),
+        log_id: Some(broker.log_id().to_owned()),
+        ..ConnectorSettings::default()
+    };
+    let all = [&[("topic", "out"), ("format", "upsert_json")], options].concat();
+    let text = |(key, value): &(&str, &str)| ((*key).to_owned(), OptionValue::Text((*value).to_owned()));
+    let mut columns: Vec<_> = ["n BIGINT", "k TEXT", "off BIGINT offset"].map(column).into();
+    // Not even what is never null in a row is in a tombstone.
+    columns[1].nullable = false;
+    let declaration = TableDeclaration {
+        name: "t".into(),
+        connector: "kafka".into(),
+        columns,
+        primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
+        options: Options::new(all.iter().map(text)),
+    };
+    ConnectorSet::new(settings).table(declaration)
+}
+
+#[test]
+fn upserts_are_not_read_without_their_key() {
+    let broker = broker(&[]);
+    let refused = |key: &[&str], options: &[(&str, &str)]| upsert_source(&broker, key, options).unwrap_err();
+    assert!(refused(&[], &[]).hint.unwrap().contains("PRIMARY KEY"));
+    assert_eq!(refused(&["off"], &[]).column.as_deref(), Some("off"));
+    assert_eq!(refused(&["n"], &[("framing", "newline")]).option.as_deref(), Some("framing"));
 }
 
 /// The first messages of a topic, as any consumer sees them.
