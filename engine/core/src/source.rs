@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
 
+use arrow::array::{Array, ArrayRef, make_array, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -24,6 +25,26 @@ pub static BAD_RECORDS: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("bytes", DataType::Binary, true),
     ]))
 });
+
+/// Whether a column can hold something that was not read: it may be null, or its type has a plain value.
+pub fn may_be_unread(field: &Field) -> bool {
+    let data_type = field.data_type();
+    let plain = matches!(data_type, DataType::Boolean | DataType::Utf8 | DataType::Binary) || data_type.is_primitive();
+    field.is_nullable() || plain
+}
+
+/// A column that was not read: of nulls, or of zeros and empty texts where it may not be null.
+pub fn unread(field: &Field, rows: usize) -> ArrayRef {
+    let nulls = new_null_array(field.data_type(), rows);
+    if field.is_nullable() {
+        return nulls;
+    }
+    // What stands behind the nulls of such a type is its plain value.
+    match nulls.to_data().into_builder().nulls(None).build() {
+        Ok(values) => make_array(values),
+        Err(_) => nulls,
+    }
+}
 
 /// What a source has to say next.
 #[derive(Debug)]
@@ -124,8 +145,22 @@ pub trait SourceFactory: Debug + Send + Sync {
         false
     }
 
+    /// Whether its changes are upserts, by the table's primary key: a row that comes takes the place of the last one of
+    /// its key, and a row that goes says of which key it is, and need say no more. So it does not know what was before,
+    /// and its columns may be null but for those of the key. Only of a source that is updating, and whose table has a
+    /// primary key.
+    fn upserts(&self) -> bool {
+        false
+    }
+
     /// Whether the source ends by itself.
     fn bounded(&self) -> bool;
+
+    /// The same source where of its columns only those are read for which `read` is true. In the others it may give any
+    /// value of their type, as [`unread`] does. `None` where nothing is saved by that.
+    fn reading(&self, _read: &[bool]) -> Option<SourceFactoryRef> {
+        None
+    }
 
     /// Whether records that cannot be read are given out, as [`SourceEvent::Sifted`].
     fn gives_bad_records(&self) -> bool {
@@ -146,3 +181,24 @@ pub trait SourceFactory: Debug + Send + Sync {
 
 /// A shared factory.
 pub type SourceFactoryRef = Arc<dyn SourceFactory>;
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::TimeUnit;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_read_is_null_where_it_may_be_and_plain_where_not() {
+        let time = DataType::Timestamp(TimeUnit::Nanosecond, None);
+        for data_type in [DataType::Int64, DataType::Utf8, DataType::Binary, DataType::Boolean, time] {
+            let field = Field::new("c", data_type.clone(), false);
+            let column = unread(&field, 3);
+            assert!(may_be_unread(&field));
+            assert_eq!((column.len(), column.null_count(), column.data_type()), (3, 0, &data_type));
+            assert_eq!(unread(&field.with_nullable(true), 3).null_count(), 3);
+        }
+        let list = DataType::new_list(DataType::Int64, true);
+        assert!(!may_be_unread(&Field::new("l", list.clone(), false)) && may_be_unread(&Field::new("l", list, true)));
+    }
+}

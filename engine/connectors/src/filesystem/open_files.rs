@@ -158,7 +158,7 @@ mod tests {
         let now = Instant::now();
         let mut files = files(1 << 20, None);
         let named = |chunks: Vec<StateChunk>| -> Vec<(String, Option<usize>)> {
-            chunks.into_iter().map(|chunk| (chunk.id, chunk.rows.map(|rows| rows.num_rows()))).collect()
+            chunks.into_iter().map(|chunk| (chunk.id, chunk.rows.map(|rows| rows.count()))).collect()
         };
         files.add("a".into(), rows(1), now);
         files.add("a".into(), rows(2), now);

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use headwater_core::source::SourceFactoryRef;
 use headwater_core::{ConnectorError, Source, SourceContext, SourceFactory};
 use headwater_plan::TableError;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,8 @@ pub(super) struct FolderSource {
     pub(super) bad_data: BadData,
     /// How often the folder is listed; `None` is once.
     pub(super) watch: Option<Duration>,
+    /// Whether each of the columns is read.
+    pub(super) read: Vec<bool>,
 }
 
 impl FolderSource {
@@ -48,7 +51,8 @@ impl FolderSource {
         if let FileFormat::Lines(format) = &format {
             format.decoder(&schema)?;
         }
-        Ok(FolderSource { table, folders, schema, format, bad_data, watch })
+        let read = vec![true; schema.fields().len()];
+        Ok(FolderSource { table, folders, schema, format, bad_data, watch, read })
     }
 }
 
@@ -77,6 +81,11 @@ impl SourceFactory for FolderSource {
 
     fn bounded(&self) -> bool {
         self.watch.is_none()
+    }
+
+    fn reading(&self, read: &[bool]) -> Option<SourceFactoryRef> {
+        let pays = matches!(self.format, FileFormat::Parquet(_));
+        pays.then(|| Arc::new(FolderSource { read: read.to_vec(), ..self.clone() }) as SourceFactoryRef)
     }
 
     fn gives_bad_records(&self) -> bool {

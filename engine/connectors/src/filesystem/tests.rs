@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampNanosecondType};
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use headwater_core::operator::RestoredChunk;
 use headwater_core::sink::Staged;
-use headwater_core::{Committer, Sink, SinkContext, SinkFactory, SourceFactory, StreamSchema};
+use headwater_core::{Committer, Positions, Sink, SinkContext, SinkFactory, SourceEvent, SourceFactory, StreamSchema};
 use headwater_plan::{ColumnDeclaration, Connectors, OptionValue, Options, SinkSpec};
 
 use super::*;
-use crate::source_contract::{check_contract, read_all, rows_of};
+use crate::source_contract::{check_contract, context, read_all, rows_of};
 use crate::{ConnectorSet, ConnectorSettings};
 
 /// A table in a temporary directory, with a clock that the test turns.
@@ -316,6 +316,32 @@ async fn the_source_goes_on_at_any_stop() {
         assert!(fixture.files("out").len() > 2);
         check_contract(&*source(&fixture), 4).await;
     }
+}
+
+#[tokio::test]
+async fn columns_that_nobody_looks_at_are_not_read() {
+    let fixture = Fixture::new(&[("format", text("parquet"))]);
+    let mut sink = fixture.open().await;
+    sink.write(rows(1, 9_000)).await.unwrap();
+    let staged = sink.stage(1, true).await.unwrap();
+    fixture.committer().await.commit(1, &staged.commit.into_iter().collect::<Vec<_>>()).await.unwrap();
+    let whole = source(&fixture);
+    let some = whole.reading(&[false, true, true, false]).unwrap();
+    assert_eq!(some.fingerprint(), whole.fingerprint());
+    let mut reader = some.open(context(0, 1, &Positions::new())).await.unwrap();
+    let mut next = 1;
+    while next <= 9_000 {
+        let SourceEvent::Batch { batch, .. } = reader.next().await.unwrap() else { continue };
+        let given = rows(next, batch.num_rows() as i64);
+        assert_eq!(
+            (batch.schema(), batch.column(1), batch.column(2)),
+            (given.schema(), given.column(1), given.column(2))
+        );
+        assert_eq!((batch.column(0).null_count(), batch.column(3).null_count()), (batch.num_rows(), 0));
+        assert!(batch.column(3).as_primitive::<TimestampNanosecondType>().values().iter().all(|time| *time == 0));
+        next += batch.num_rows() as i64;
+    }
+    assert!(source(&Fixture::new(&[("format", text("json"))])).reading(&[true, true, true, false]).is_none());
 }
 
 #[tokio::test]

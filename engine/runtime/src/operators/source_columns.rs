@@ -1,25 +1,37 @@
 //! What a connector's rows become before the first operator: the table's columns, each row's event time and, from a
-//! source of changes, its weight, and the watermark that the rows allow. Pure: reading, idleness and the merge over partitions are the source task's.
+//! source of changes, its weight, and the watermark that the rows allow. Pure: reading, idleness and the merge over
+//! partitions are the source task's.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, TimestampNanosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, TimestampNanosecondArray};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, is_not_null, max};
-use arrow::datatypes::{DataType, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::FormatOptions;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Literal};
+use headwater_core::source::unread;
 use headwater_core::{EventTime, NO_TIME, OperatorError, StreamSchema, WEIGHT};
 use headwater_plan::SourceNode;
 
 use super::evaluate::{self, NANOSECONDS};
 
+/// A day, in nanoseconds.
+const DAY: i64 = 86_400_000_000_000;
+
 /// Computes a source's output from what its connector read.
 #[derive(Clone, Debug)]
 pub struct SourceColumns {
     columns: Vec<Arc<dyn PhysicalExpr>>,
+    unread: Vec<usize>,
     event_time: Option<Arc<dyn PhysicalExpr>>,
     watermark: Option<Arc<dyn PhysicalExpr>>,
+    /// How far the watermark is behind the event time, where that is all that it says.
+    lag: Option<i64>,
+    upserts: bool,
     schema: StreamSchema,
 }
 
@@ -37,10 +49,14 @@ pub struct SourceRows {
 impl SourceColumns {
     /// `schema` is the source node's.
     pub fn new(node: &SourceNode, schema: StreamSchema) -> Self {
+        let both = node.event_time.as_ref().zip(node.watermark.as_ref());
         SourceColumns {
+            lag: both.and_then(|(time, watermark)| lag(time, watermark, &schema)),
             columns: node.columns.clone(),
+            unread: node.unread.clone(),
             event_time: node.event_time.clone(),
             watermark: node.watermark.clone(),
+            upserts: node.factory.upserts(),
             schema,
         }
     }
@@ -50,7 +66,11 @@ impl SourceColumns {
     /// # Errors
     /// When an expression cannot be computed or gives something other than its schema says.
     pub fn apply(&self, batch: &RecordBatch) -> Result<SourceRows, OperatorError> {
-        let columns = evaluate::columns(&self.columns, batch)?;
+        let columns = self.columns.iter().enumerate().map(|(index, expression)| match self.unread.contains(&index) {
+            true => Ok(unread(self.schema.full().field(index), batch.num_rows())),
+            false => evaluate::column(expression, batch),
+        });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let mut visible = RecordBatch::try_new_with_options(self.schema.visible(), columns, &options)
             .map_err(|source| OperatorError::arrow("compute the columns of a source", source))?;
@@ -58,11 +78,13 @@ impl SourceColumns {
         if self.schema.is_updating() {
             hidden.push(weights(batch)?);
         }
-        let dropped_rows = hidden[0].null_count() as u64;
-        if dropped_rows > 0 {
+        let mut dropped_rows = hidden[0].null_count() as u64;
+        if dropped_rows > 0 && self.upserts {
+            dropped_rows = take_back_untimed(&mut hidden);
+        } else if dropped_rows > 0 {
             (visible, hidden) = with_event_time(&visible, &hidden)?;
         }
-        let watermark = self.watermark(&visible)?;
+        let watermark = self.watermark(&visible, &hidden[0])?;
         let columns = visible.columns().iter().cloned().chain(hidden).collect();
         let batch = RecordBatch::try_new(self.schema.full().clone(), columns)
             .map_err(|source| OperatorError::arrow("put a source's rows together", source))?;
@@ -76,11 +98,41 @@ impl SourceColumns {
         }
     }
 
-    fn watermark(&self, visible: &RecordBatch) -> Result<Option<EventTime>, OperatorError> {
+    fn watermark(&self, visible: &RecordBatch, times: &ArrayRef) -> Result<Option<EventTime>, OperatorError> {
+        if let Some(lag) = self.lag {
+            let latest = max(times.as_primitive::<TimestampNanosecondType>());
+            let latest = latest.filter(|time| *time != NO_TIME.nanos());
+            return Ok(latest.map(|time| EventTime(time.saturating_sub(lag))));
+        }
         let Some(expression) = &self.watermark else { return Ok(None) };
         let watermarks = nanoseconds(&evaluate::column(expression, visible)?)?;
         Ok(max(watermarks.as_primitive::<TimestampNanosecondType>()).map(EventTime))
     }
+}
+
+/// The lag of a watermark that is the event time less an interval, in nanoseconds: then the latest row says all, and the
+/// interval, which calendars make slow, need not be taken from each.
+fn lag(time: &Arc<dyn PhysicalExpr>, watermark: &Arc<dyn PhysicalExpr>, schema: &StreamSchema) -> Option<i64> {
+    let difference = watermark.downcast_ref::<BinaryExpr>().filter(|binary| *binary.op() == Operator::Minus)?;
+    let interval = difference.right().downcast_ref::<Literal>()?;
+    let DataType::Timestamp(unit, zone) = time.data_type(schema.full()).ok()? else { return None };
+    let (days, nanos) = match interval.value() {
+        ScalarValue::IntervalMonthDayNano(Some(interval)) if interval.months == 0 => {
+            (interval.days, interval.nanoseconds)
+        }
+        ScalarValue::IntervalDayTime(Some(interval)) => (interval.days, i64::from(interval.milliseconds) * 1_000_000),
+        _ => return None,
+    };
+    let nanos = i64::from(days).checked_mul(DAY)?.checked_add(nanos)?;
+    let exact = match unit {
+        TimeUnit::Second => nanos % 1_000_000_000 == 0,
+        TimeUnit::Millisecond => nanos % 1_000_000 == 0,
+        TimeUnit::Microsecond => nanos % 1_000 == 0,
+        TimeUnit::Nanosecond => true,
+    };
+    // Where clocks are turned, a day has no fixed length.
+    let fixed = days == 0 || zone.is_none_or(|zone| zone.as_ref() == "UTC");
+    (exact && fixed && difference.left() == time).then_some(nanos)
 }
 
 /// The weights that an updating source puts behind its columns.
@@ -100,6 +152,22 @@ fn nanoseconds(times: &ArrayRef) -> Result<ArrayRef, OperatorError> {
     let options = CastOptions { safe: true, format_options: FormatOptions::default() };
     cast_with_options(times, &NANOSECONDS, &options)
         .map_err(|source| OperatorError::arrow("read event times in nanoseconds", source))
+}
+
+/// Gives upserts without an event time the least one, and lets them take back the row of their key: an upsert that says
+/// its key is gone knows no time, and a row that has none is not in the table, nor is the one whose place it takes. Gives
+/// how many such rows there are. `hidden` is the event time and the weight.
+fn take_back_untimed(hidden: &mut [ArrayRef]) -> u64 {
+    let [times, weights] = hidden else { return 0 };
+    let (known, said) = (times.as_primitive::<TimestampNanosecondType>(), weights.as_primitive::<Int64Type>());
+    let pairs = || known.iter().zip(said.values().iter());
+    let dropped = pairs().filter(|(time, weight)| time.is_none() && **weight > 0).count();
+    let all = pairs().map(|(time, _)| time.unwrap_or(NO_TIME.nanos()));
+    let all: ArrayRef = Arc::new(TimestampNanosecondArray::from_iter_values(all));
+    let changed = pairs().map(|(time, weight)| if time.is_none() { -1 } else { *weight });
+    let changed: ArrayRef = Arc::new(Int64Array::from_iter_values(changed));
+    (*times, *weights) = (all, changed);
+    dropped as u64
 }
 
 /// The rows that have an event time, which is the first of the hidden columns.

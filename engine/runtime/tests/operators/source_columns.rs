@@ -17,12 +17,17 @@ use headwater_plan::SourceNode;
 use headwater_runtime::operators::SourceColumns;
 
 #[derive(Debug)]
-struct NoFactory;
+struct NoFactory {
+    upserts: bool,
+}
 
 #[async_trait]
 impl SourceFactory for NoFactory {
     fn schema(&self) -> SchemaRef {
         Arc::new(Schema::empty())
+    }
+    fn upserts(&self) -> bool {
+        self.upserts
     }
     fn bounded(&self) -> bool {
         true
@@ -36,7 +41,7 @@ impl SourceFactory for NoFactory {
 }
 
 fn source(unit: TimeUnit, with_time: bool) -> SourceColumns {
-    source_of(StreamSchema::append_only(&visible(unit)), with_time)
+    source_of(StreamSchema::append_only(&visible(unit)), with_time, false)
 }
 
 fn visible(unit: TimeUnit) -> Schema {
@@ -44,18 +49,20 @@ fn visible(unit: TimeUnit) -> Schema {
     Schema::new(vec![Field::new("v", DataType::Int64, true), Field::new("ts", time, true)])
 }
 
-fn source_of(schema: StreamSchema, with_time: bool) -> SourceColumns {
+fn source_of(schema: StreamSchema, with_time: bool, upserts: bool) -> SourceColumns {
     let column = |name, index| Arc::new(Column::new(name, index)) as Arc<dyn PhysicalExpr>;
     let lag = Literal::new(ScalarValue::new_interval_dt(0, 1000));
     let watermark = Arc::new(BinaryExpr::new(column("ts", 1), Op::Minus, Arc::new(lag))) as Arc<dyn PhysicalExpr>;
     let node = SourceNode {
         table: "t".into(),
-        factory: Arc::new(NoFactory),
+        factory: Arc::new(NoFactory { upserts }),
         columns: vec![column("v", 1), column("ts", 0)],
         event_time: with_time.then(|| column("ts", 1)),
         watermark: with_time.then_some(watermark),
         idle_after: None,
         max_drift: None,
+        lateness: std::time::Duration::ZERO,
+        unread: Vec::new(),
         watermark_step: std::time::Duration::ZERO,
     };
     SourceColumns::new(&node, schema)
@@ -103,7 +110,7 @@ fn a_table_without_time_is_at_the_epoch() {
 
 #[test]
 fn weights_stay_with_their_rows() {
-    let changes = source_of(StreamSchema::updating(&visible(TimeUnit::Second)), true);
+    let changes = source_of(StreamSchema::updating(&visible(TimeUnit::Second)), true, false);
     let rows = batch(Arc::new(TimestampSecondArray::from(vec![Some(3), None, Some(4)])));
     let weighted = |name: &str| {
         let weight: ArrayRef = Arc::new(Int64Array::from(vec![1, 5, -1]));
@@ -116,4 +123,18 @@ fn weights_stay_with_their_rows() {
     assert_eq!(weights(&read.batch).unwrap(), &Int64Array::from(vec![1, -1]));
     assert_eq!(event_times(&read.batch).unwrap().values(), &[3_000_000_000, 4_000_000_000]);
     assert!(changes.apply(&weighted("another").unwrap()).is_err(), "a batch without weights is no change");
+}
+
+#[test]
+fn an_upsert_without_an_event_time_takes_back_the_row_of_its_key() {
+    let upserts = source_of(StreamSchema::updating(&visible(TimeUnit::Second)), true, true);
+    let rows = batch(Arc::new(TimestampSecondArray::from(vec![Some(3), None, None, Some(4)])));
+    let weight: ArrayRef = Arc::new(Int64Array::from(vec![1, 1, -1, -1]));
+    let fields = rows.schema_ref().fields().iter().cloned();
+    let fields: Vec<_> = fields.chain([Arc::new(Field::new("_weight", DataType::Int64, false))]).collect();
+    let columns = rows.columns().iter().cloned().chain([weight]).collect();
+    let read = upserts.apply(&RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()).unwrap();
+    assert_eq!((read.dropped_rows, read.watermark), (1, Some(EventTime::from_millis(3_000))));
+    assert_eq!(weights(&read.batch).unwrap(), &Int64Array::from(vec![1, -1, -1, -1]));
+    assert_eq!(event_times(&read.batch).unwrap().values(), &[3_000_000_000, 0, 0, 4_000_000_000]);
 }

@@ -13,7 +13,8 @@ use headwater_plan::{ColumnDeclaration, NodeKind, SourceNode};
 
 use super::expression::physical;
 use super::option::OwnOptions;
-use super::stream::{Lineage, Role, Stream, Windowed};
+use super::stream::{Role, Stream, Windowed};
+use super::upsert::upsert_columns;
 use super::{GraphBuilder, Result};
 use crate::binder::Binder;
 use crate::diagnostic::Diagnostic;
@@ -74,7 +75,7 @@ pub(super) struct SourceTable<'a> {
 }
 
 impl SourceTable<'_> {
-    /// Adds the source to the graph; gives back the stream and its visible columns.
+    /// Adds the source to the graph; gives back the stream and the table's columns, which in upserts may be null.
     pub(super) fn add(&self, builder: &mut GraphBuilder, factory: SourceFactoryRef) -> Result<(Stream, SchemaRef)> {
         let connector = self.names(&factory.schema())?;
         let columns = self.visible_columns(&connector)?;
@@ -83,7 +84,11 @@ impl SourceTable<'_> {
             declared => declared.iter().map(|(field, _)| field.clone()).collect(),
         };
         let visible = Arc::new(Schema::new(fields));
-        let names = self.names(&visible)?;
+        let read = match factory.upserts() {
+            true => Arc::new(upsert_columns(self.create, &visible)),
+            false => visible.clone(),
+        };
+        let names = self.names(&read)?;
         let time = self.time(&names)?;
         let (event_time, watermark) = match &time {
             Some((_, event_time, watermark)) => (Some(event_time), Some(watermark)),
@@ -105,12 +110,13 @@ impl SourceTable<'_> {
             watermark: watermark.map(|expr| compile(expr, &names)).transpose()?,
             idle_after: self.own.idle.or(self.known_idle),
             max_drift: self.own.max_drift,
+            lateness: self.own.lateness,
+            unread: Vec::new(),
             watermark_step: self.own.step,
         };
         let bounded = node.factory.bounded();
-        let schema = if updating { StreamSchema::updating(&visible) } else { StreamSchema::append_only(&visible) };
+        let schema = StreamSchema::with_hidden(&read, updating);
         let node = builder.graph.add(NodeKind::Source(node), schema.clone(), parallel);
-        let source = Some(Lineage { node, lateness: self.own.lateness });
         let event_time = time.as_ref().map(|(name, ..)| name.as_str());
         let role = |field: &Arc<Field>| if event_time == Some(field.name()) { Role::EventTime } else { Role::Plain };
         let roles = visible.fields().iter().map(role).collect();
@@ -122,7 +128,7 @@ impl SourceTable<'_> {
                 windowed: Windowed::No,
                 timed: time.is_some(),
                 bounded,
-                source,
+                lateness: self.own.lateness,
                 ordered: false,
             },
             visible,

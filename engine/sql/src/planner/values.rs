@@ -74,6 +74,8 @@ impl Streams<'_> {
             watermark: None,
             idle_after: None,
             max_drift: None,
+            lateness: Duration::ZERO,
+            unread: Vec::new(),
             watermark_step: Duration::ZERO,
         };
         let node = self.builder.graph.add(NodeKind::Source(node), schema.clone(), false);
@@ -85,7 +87,7 @@ impl Streams<'_> {
             windowed: Windowed::No,
             timed: false,
             bounded: true,
-            source: None,
+            lateness: Duration::ZERO,
             ordered: false,
         }
     }

@@ -8,9 +8,10 @@ use arrow::ipc::reader::StreamReader;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt;
+use headwater_core::source::unread;
 use headwater_core::{ConnectorError, WEIGHT};
-use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 
 use super::super::options::FileFormat;
 use super::super::partition::{value_column, values_of};
@@ -98,6 +99,11 @@ async fn open_parquet(source: &FolderSource, name: &str, position: FilePosition)
     let reader = ParquetObject::new(source.folders.store(), path, bytes);
     let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
     let start = usize::try_from(position.rows).unwrap_or(usize::MAX);
+    let wanted = |name: &String| source.schema.index_of(name).is_ok_and(|index| source.read[index]);
+    let columns = builder.schema().fields().iter().enumerate();
+    let wanted: Vec<usize> = columns.filter(|(_, field)| wanted(field.name())).map(|(index, _)| index).collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let builder = builder.with_projection(mask);
     let stream = builder.with_batch_size(BATCH_ROWS).with_offset(start).build().map_err(failed)?;
     Ok(Content::Parquet(Box::new(stream)))
 }
@@ -194,8 +200,11 @@ fn declared(source: &FolderSource, name: &str, batch: &RecordBatch) -> Result<Re
     let folders = values_of(name);
     let mut fields: Vec<_> = batch.schema_ref().fields().iter().cloned().collect();
     let mut columns = batch.columns().to_vec();
-    for field in source.schema.fields() {
-        if let Some(value) = folders.get(field.name())
+    for (field, read) in source.schema.fields().iter().zip(&source.read) {
+        if !read && batch.column_by_name(field.name()).is_none() {
+            columns.push(unread(field, batch.num_rows()));
+            fields.push(Arc::clone(field));
+        } else if let Some(value) = folders.get(field.name())
             && batch.column_by_name(field.name()).is_none()
         {
             columns.push(value_column(value.as_deref(), field.data_type(), batch.num_rows()).map_err(failed)?);
