@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, ScalarValue, TableReference};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::{
@@ -20,7 +21,7 @@ use crate::catalog::{Catalog, TableColumns};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::clean::{clean, missing_column};
 use crate::diagnostic::place::Place;
-use crate::functions::JsonCasts;
+use crate::functions::{AS_OF, JsonCasts, WINDOWS_OF};
 use crate::optimizer;
 use crate::rewrite;
 use crate::types::arrow_type;
@@ -60,6 +61,7 @@ impl<'a> Binder<'a> {
 
     fn bind(&self, query: Query) -> Result<LogicalPlan, DataFusionError> {
         let plan = self.sql_to_rel().sql_statement_to_plan(Statement::Query(Box::new(query)))?;
+        no_window_function_filters(&plan)?;
         let plan = self.analyzed(name_fields(plan)?)?;
         Optimizer::with_rules(optimizer::rules()).optimize(plan, &optimizer::context(), |_, _| {})
     }
@@ -95,6 +97,25 @@ impl<'a> Binder<'a> {
         let rules = Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]);
         rules.optimize(self.analyzed(plan)?, &optimizer::context(), |_, _| {})
     }
+}
+
+/// Refuses what DataFusion would bind and cannot compute: a window function in WHERE or HAVING. One in QUALIFY is a
+/// column by now.
+fn no_window_function_filters(plan: &LogicalPlan) -> Result<(), DataFusionError> {
+    let refused = |part: &Expr| match part {
+        Expr::WindowFunction(function) => {
+            let name = function.fun.name();
+            let error = Diagnostic::new(format!("rows are filtered before '{name}' sees them"));
+            let error = error.hint("write QUALIFY in place of WHERE or HAVING, or filter in a query around this one");
+            Err(DataFusionError::External(Box::new(error)))
+        }
+        _ => Ok(TreeNodeRecursion::Continue),
+    };
+    let visited = plan.apply_with_subqueries(|node| match node {
+        LogicalPlan::Filter(filter) => filter.predicate.apply(refused),
+        _ => Ok(TreeNodeRecursion::Continue),
+    });
+    visited.map(drop)
 }
 
 /// Calls a field of a struct in the result by the field's name, where that is free.
@@ -138,6 +159,11 @@ impl ContextProvider for Context<'_> {
         Ok(Arc::new(TableColumns { name: table.info.name.clone(), schema: table.info.columns.clone() }))
     }
 
+    /// What a recursive query reads of itself. It is bound so that the planner sees it, and says where it stands.
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        Ok(Arc::new(TableColumns { name: name.to_owned(), schema }))
+    }
+
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         &self.catalog.functions().planners
     }
@@ -171,7 +197,8 @@ impl ContextProvider for Context<'_> {
     }
 
     fn udf_names(&self) -> Vec<String> {
-        self.catalog.functions().scalar.keys().cloned().collect()
+        let hidden = |name: &&String| [AS_OF, WINDOWS_OF].contains(&name.as_str());
+        self.catalog.functions().scalar.keys().filter(|name| !hidden(name)).cloned().collect()
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {

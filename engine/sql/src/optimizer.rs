@@ -2,6 +2,8 @@
 //! joins by key, move filters towards their tables, and leave out what nobody reads. None that is only right for rows
 //! that are all there, and none that computes while planning.
 
+mod distinct_on;
+
 use std::sync::Arc;
 
 use datafusion::common::Result;
@@ -22,9 +24,12 @@ use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{OptimizerConfig, OptimizerContext, OptimizerRule};
 
+use distinct_on::FirstOfEachKey;
+
 /// The rules, in order.
 pub(crate) fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     vec![
+        Arc::new(FirstOfEachKey),
         Arc::new(RewriteSetComparison::new()),
         Arc::new(SimplifyExpressions::new()),
         Arc::new(ReplaceDistinctWithAggregate::new()),

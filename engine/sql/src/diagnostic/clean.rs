@@ -46,7 +46,8 @@ fn clean_inner(error: &DataFusionError, place: Place<'_>, span: Option<Span>) ->
         },
         DataFusionError::External(inner) => match inner.downcast_ref::<Diagnostic>() {
             Some(own) => {
-                let named = quoted(&own.message).and_then(|name| place.word(name));
+                let last = || own.message.rsplit(' ').next();
+                let named = quoted(&own.message).or_else(last).and_then(|name| place.word(name));
                 own.clone().at(span).at(named).at(place.text_of(&own.message))
             }
             None => Diagnostic::new(lower_first(&inner.to_string())).at(span),

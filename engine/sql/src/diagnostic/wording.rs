@@ -20,7 +20,8 @@ pub(super) fn message(text: &str, place: Place<'_>, span: Option<Span>) -> Diagn
         .or_else(|| wrong_arguments(text, place, span))
         .or_else(|| wrong_operator(text, place, span))
         .or_else(|| same_name(text, place, span))
-        .or_else(|| nested_aggregate(text, place, span));
+        .or_else(|| nested_aggregate(text, place, span))
+        .or_else(|| wrong_filter(text, place));
     known.unwrap_or_else(|| {
         let mut names = quoted(text);
         let at = span.or_else(|| names.find_map(|name| place.word(name).or_else(|| place.text(name))));
@@ -66,6 +67,18 @@ fn not_grouped(text: &str, place: Place<'_>, span: Option<Span>) -> Option<Diagn
     let at = span.or_else(|| place.word(called));
     let error = Diagnostic::new(format!("'{bare}' is neither grouped by nor aggregated")).at(at);
     Some(error.hint(format!("add it to GROUP BY, or take one of its values: first_value({bare})")))
+}
+
+/// `aggregate functions are not allowed in the WHERE clause…`, `QUALIFY clause requires window functions…`
+fn wrong_filter(text: &str, place: Place<'_>) -> Option<Diagnostic> {
+    let (word, says, hint) = if text.contains("not allowed in the WHERE clause") {
+        ("WHERE", "WHERE filters rows before they are aggregated", "write HAVING behind GROUP BY in its place")
+    } else if text.contains("QUALIFY clause requires window functions") {
+        ("QUALIFY", "QUALIFY filters by a window function, and there is none", "write WHERE in its place")
+    } else {
+        return None;
+    };
+    Some(Diagnostic::new(says).at(place.word(word)).hint(hint))
 }
 
 /// DataFusion says in many ways, and at length, that a function does not take its arguments.

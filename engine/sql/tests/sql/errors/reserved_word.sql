@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT, from TEXT) WITH (connector = 'log', topic = 'x');
+SELECT from FROM t;
