@@ -33,9 +33,15 @@ pub(crate) async fn run(args: RunArgs, shutdown: Shutdown) -> anyhow::Result<Exi
     let Some(graph) = script.graph else { return Ok(ExitCode::SUCCESS) };
     let name = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let checkpoints = args.checkpoints.as_deref().map(checkpoint_store).transpose()?;
-    let state_memory_max = script.state_memory_max.or(args.state_memory_max).unwrap_or_else(default_state_memory);
+    let set = script.settings;
+    let state_memory_max = set.state_memory_max.or(args.state_memory_max).unwrap_or_else(default_state_memory);
     let spill = Arc::new(SpillFolder::open(spill_folder(args.spill_dir, &name))?);
-    let settings = JobSettings { parallelism: args.parallelism.max(1), ..JobSettings::default() };
+    let usual = JobSettings::default();
+    let settings = JobSettings {
+        parallelism: set.parallelism.unwrap_or(args.parallelism.max(1)),
+        flush_interval: set.flush_interval.unwrap_or(usual.flush_interval),
+        ..usual
+    };
     let settings = settings.bounded(state_memory_max.0, spill);
     let job = Job::start(&name, graph, settings, checkpoints).await?;
     match until_end(&job, &shutdown).await? {

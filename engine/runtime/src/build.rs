@@ -50,7 +50,10 @@ pub(crate) struct Builder<'a> {
     pub(crate) job: &'a str,
     pub(crate) graph: &'a Graph,
     pub(crate) parallelism: usize,
+    /// How often changes are sent that somebody folds.
     pub(crate) flush_interval: Duration,
+    /// How long changes are folded where a query does not say.
+    pub(crate) fold_interval: Duration,
     pub(crate) store: Option<&'a CheckpointStore>,
     pub(crate) manifest: Option<&'a Manifest>,
     pub(crate) board: &'a JobBoard,
@@ -201,7 +204,8 @@ impl Builder<'_> {
 
     /// How many of the job's flushes a node waits for until one is its own.
     fn flushes_between(&self, node: NodeId) -> u32 {
-        let NodeKind::Fold { every: Some(every) } = self.graph.nodes[node].kind else { return 1 };
+        let NodeKind::Fold { every } = self.graph.nodes[node].kind else { return 1 };
+        let every = every.unwrap_or(self.fold_interval);
         let flushes = every.as_nanos().div_ceil(self.flush_interval.as_nanos().max(1));
         u32::try_from(flushes).unwrap_or(u32::MAX).max(1)
     }

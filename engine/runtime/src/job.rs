@@ -214,6 +214,7 @@ impl Supervisor {
             graph: &self.graph,
             parallelism: self.settings.parallelism,
             flush_interval: self.flush_interval(),
+            fold_interval: self.settings.flush_interval,
             store: self.checkpoints.as_ref(),
             manifest: manifest.as_ref(),
             board: &self.board,

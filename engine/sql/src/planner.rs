@@ -25,13 +25,14 @@ mod source;
 mod stream;
 mod table;
 mod unnest;
+mod unread;
+mod upsert;
 mod values;
 mod version;
 mod window;
 mod window_function;
 mod window_table;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
@@ -48,7 +49,7 @@ use crate::diagnostic::clean::clean;
 use crate::diagnostic::place::Place;
 use crate::functions::Functions;
 use crate::parser;
-use crate::script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, TableKind};
+use crate::script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, ScriptSettings, TableKind};
 use crate::statement::{
     ContinuousQuery, CreateView, ExplainFormat, Insert, Name, OptionEntry, Statement, StatementKind,
 };
@@ -75,8 +76,7 @@ pub(crate) fn plan(
         sinks: Vec::new(),
         outputs: Vec::new(),
         answers: Vec::new(),
-        settings: BTreeMap::new(),
-        state_memory_max: None,
+        settings: ScriptSettings::default(),
         selects: 0,
         late_sinks: Vec::new(),
         dead_letters: Vec::new(),
@@ -102,8 +102,7 @@ struct Planner<'a> {
     sinks: Vec<PendingSink>,
     outputs: Vec<OutputInfo>,
     answers: Vec<Answer>,
-    settings: BTreeMap<String, OptionValue>,
-    state_memory_max: Option<ByteSize>,
+    settings: ScriptSettings,
     selects: usize,
     late_sinks: Vec<LateSink>,
     dead_letters: Vec<DeadLetter>,
@@ -147,6 +146,13 @@ impl Planner<'_> {
         let name = entry.key.text.to_lowercase();
         let value = option::value(entry, &Binder::new(&self.catalog, place))?;
         let wrong = |what: &str| Diagnostic::new(format!("setting '{name}' {what}")).at(entry.value_span);
+        let length = |example: &str| match &value {
+            OptionValue::Interval(length) if !length.is_zero() => Ok(*length),
+            other => {
+                let error = wrong(&format!("is a length of time, not {other}"));
+                Err(error.hint(format!("write it as interval '{example}'")))
+            }
+        };
         match name.as_str() {
             "parallelism" => {
                 let count = match &value {
@@ -154,22 +160,19 @@ impl Planner<'_> {
                     _ => None,
                 };
                 let range = format!("must be a number from 1 to {MAX_PARALLELISM}, not {value}");
-                self.builder.parallelism = count.ok_or_else(|| wrong(&range))?;
+                let count = count.ok_or_else(|| wrong(&range))?;
+                self.builder.parallelism = count;
+                self.settings.parallelism = Some(count);
             }
-            "updating_ttl" => match &value {
-                OptionValue::Interval(ttl) if !ttl.is_zero() => self.builder.updating_ttl = *ttl,
-                other => {
-                    let error = wrong(&format!("is a length of time, not {other}"));
-                    return Err(error.hint("write it as interval '1 day'"));
-                }
-            },
+            "flush_interval" => self.settings.flush_interval = Some(length("1 second")?),
+            "updating_ttl" => self.builder.updating_ttl = length("1 day")?,
             "state_memory_max" => {
                 let size = match &value {
                     OptionValue::Text(text) | OptionValue::Number(text) => text.parse::<ByteSize>().ok(),
                     _ => None,
                 };
                 let error = || wrong(&format!("is a size, not {value}")).hint("write it as '512MiB'");
-                self.state_memory_max = Some(size.ok_or_else(error)?);
+                self.settings.state_memory_max = Some(size.ok_or_else(error)?);
             }
             _ => {
                 let error = Diagnostic::new(format!("there is no setting '{name}'")).at(entry.key.span);
@@ -177,7 +180,6 @@ impl Planner<'_> {
                 return Err(error.hint(near.unwrap_or_else(|| format!("settings: {}", SETTINGS.join(", ")))));
             }
         }
-        self.settings.insert(name, value);
         Ok(())
     }
 
@@ -286,6 +288,7 @@ impl Planner<'_> {
         }
         self.builder.prune();
         self.builder.bound_ranks();
+        self.builder.leave_out_columns();
         Ok(())
     }
 
@@ -299,7 +302,7 @@ impl Planner<'_> {
         }
         let tables = self.catalog.tables().iter().map(|table| table.info.clone()).collect();
         let (outputs, answers, settings) = (self.outputs, self.answers, self.settings);
-        Ok(Script { graph, tables, outputs, answers, settings, state_memory_max: self.state_memory_max })
+        Ok(Script { graph, tables, outputs, answers, settings })
     }
 }
 
@@ -315,7 +318,7 @@ fn output(
 }
 
 /// What can be SET.
-const SETTINGS: [&str; 3] = ["parallelism", "state_memory_max", "updating_ttl"];
+const SETTINGS: [&str; 4] = ["flush_interval", "parallelism", "state_memory_max", "updating_ttl"];
 
 /// More instances than this are a mistake.
 const MAX_PARALLELISM: usize = 1024;

@@ -1,11 +1,11 @@
 //! What a query file comes to: one dataflow, the tables it speaks of, and the answers that need no data.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
-use headwater_plan::{ByteSize, Graph, OptionValue};
+use headwater_plan::{ByteSize, Graph};
 
 /// A planned query file. Statements are numbered from 0.
 #[derive(Clone, Debug)]
@@ -19,8 +19,18 @@ pub struct Script {
     /// What `EXPLAIN`, `SHOW TABLES` and `DESCRIBE` ask for, in the order of the statements.
     pub answers: Vec<Answer>,
     /// What `SET` set.
-    pub settings: BTreeMap<String, OptionValue>,
-    /// How much memory the state of the job may take, where the file says.
+    pub settings: ScriptSettings,
+}
+
+/// What a file says of how its job runs; `None` leaves it to who runs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScriptSettings {
+    /// How many instances share the work of a step. The graph is made for them, so that it has to run with no other
+    /// number.
+    pub parallelism: Option<usize>,
+    /// How long changes are folded before they are sent on.
+    pub flush_interval: Option<Duration>,
+    /// How much memory the state may take.
     pub state_memory_max: Option<ByteSize>,
 }
 

@@ -11,7 +11,7 @@ use super::{Planner, Result};
 use crate::catalog::{Declaration, LookupTable, Read, Table, Write};
 use crate::diagnostic::Diagnostic;
 use crate::script::{TableInfo, TableKind};
-use crate::statement::{Column, ColumnContent, CreateTable, OptionEntry};
+use crate::statement::{Column, ColumnContent, CreateTable, OptionEntry, OptionSyntax};
 
 impl Planner<'_> {
     pub(super) fn lookup_table(
@@ -50,7 +50,20 @@ fn check(create: &CreateTable, fields: &[(Field, &Column)], direction: Option<Di
         let error = looked_up("is neither a source nor a sink").at(value(option("type")));
         return Err(error.hint("leave TEMPORARY out, or write type = 'lookup'"));
     }
-    let timed = ["event_time_field", "watermark_field", "idle_micros", "allowed_lateness", "late_sink"];
+    let is_dead = |entry: &&OptionEntry| matches!(&entry.value, OptionSyntax::Text(text) if text == "dead_letter");
+    if let Some(entry) = option("dead_letter").or_else(|| option("bad_data").filter(is_dead)) {
+        let error = looked_up("has no table for what cannot be read").at(value(Some(entry)));
+        return Err(error.hint("write bad_data = 'drop'"));
+    }
+    let timed = [
+        "event_time_field",
+        "watermark_field",
+        "watermark.step",
+        "watermark.max_drift",
+        "idle_micros",
+        "allowed_lateness",
+        "late_sink",
+    ];
     let clause = create.watermark.as_ref().and_then(|clause| clause.column.span);
     let said = timed.iter().find_map(|key| option(key)).and_then(|entry| entry.key.span);
     if let Some(span) = clause.or(said) {

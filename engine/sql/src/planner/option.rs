@@ -133,7 +133,11 @@ pub(super) fn interval(expr: &ast::Expr, binder: &Binder<'_>) -> Result<Duration
 /// is to be read or written.
 pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, Options), TableError> {
     let (own, mut rest): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
-    rest.extend(own.iter().filter(|(key, _)| key == "type").cloned());
+    // That a table is looked up is said by how the connector is asked for it.
+    let is_side = |(key, value): &&(String, OptionValue)| {
+        key == "type" && !matches!(value, OptionValue::Text(text) if text == "lookup")
+    };
+    rest.extend(own.iter().filter(is_side).cloned());
     let own = Options::new(own);
     let text = |key| own.text(key).map(|text| text.map(str::to_owned));
     let idle = match own.number::<i64>("idle_micros")? {

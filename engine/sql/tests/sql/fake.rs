@@ -67,7 +67,8 @@ fn declared(declaration: &TableDeclaration) -> SchemaRef {
 fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
     let options = &declaration.options;
     options.required_text("topic")?;
-    let of_records = options.choice("format", &[("json", true), ("arrow", false)])?.unwrap_or(true);
+    let upserts = options.text("format")? == Some("upsert_json");
+    let of_records = upserts || options.choice("format", &[("json", true), ("arrow", false)])?.unwrap_or(true);
     options.interval("flush")?;
     let bad = [("drop", false), ("dead_letter", true)];
     let gives_bad_records = options.choice("bad_data", &bad)?.unwrap_or(false) && of_records;
@@ -86,14 +87,14 @@ fn log(declaration: &TableDeclaration) -> Result<ConnectorTable, TableError> {
         return Ok(written());
     }
     let schema = declared(declaration);
-    let source = FakeSource { schema: schema.clone(), parallel: true, gives_bad_records };
+    let source = FakeSource { schema: schema.clone(), parallel: true, gives_bad_records, upserts };
     let mut table = ConnectorTable { source: Some(Arc::new(source)), ..read(schema, None, true) };
     table.sink = Some(Arc::new(FakeSink));
     Ok(table)
 }
 
 fn read(schema: SchemaRef, event_time: Option<(String, Duration)>, parallel: bool) -> ConnectorTable {
-    let source = FakeSource { schema: schema.clone(), parallel, gives_bad_records: false };
+    let source = FakeSource { schema: schema.clone(), parallel, gives_bad_records: false, upserts: false };
     ConnectorTable { columns: Some(schema), event_time, idle_after: None, source: Some(Arc::new(source)), sink: None }
 }
 
@@ -122,12 +123,21 @@ struct FakeSource {
     schema: SchemaRef,
     parallel: bool,
     gives_bad_records: bool,
+    upserts: bool,
 }
 
 #[async_trait]
 impl SourceFactory for FakeSource {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
+    }
+
+    fn updating(&self) -> bool {
+        self.upserts
+    }
+
+    fn upserts(&self) -> bool {
+        self.upserts
     }
 
     fn bounded(&self) -> bool {

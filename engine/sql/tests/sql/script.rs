@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headwater_plan::{ByteSize, NodeKind, OptionValue, Partitioning, Phase};
+use headwater_plan::{ByteSize, NodeKind, Partitioning, Phase};
 use headwater_sql::{OutputKind, PlanSettings, TableKind, plan};
 
 use crate::fake::Fake;
@@ -49,9 +49,10 @@ fn a_file_without_output_has_no_graph() {
 fn settings_hold_for_the_whole_file() {
     let text = "CREATE TABLE c WITH (connector = 'clock');
         SELECT count(*) FROM c GROUP BY tumble(interval '1 second'), counter;
-        SET parallelism = 3;";
+        SET parallelism = 3; SET flush_interval = interval '200 milliseconds';";
     let script = plan(text, &Fake, &ONE).unwrap();
-    assert_eq!(script.settings.get("parallelism"), Some(&OptionValue::Number("3".into())));
+    assert_eq!(script.settings.parallelism, Some(3));
+    assert_eq!(script.settings.flush_interval, Some(Duration::from_millis(200)));
     let graph = script.graph.unwrap();
     assert!(graph.edges.iter().any(|edge| edge.partitioning == Partitioning::Hash(vec![0])));
 }
@@ -65,7 +66,7 @@ fn a_file_says_how_much_memory_its_state_may_take() {
              SELECT count(*) FROM c GROUP BY tumble(interval '1 second'), counter;"
         )
     };
-    let set = |setting| plan(&text(setting), &Fake, &ONE).unwrap().state_memory_max;
+    let set = |setting| plan(&text(setting), &Fake, &ONE).unwrap().settings.state_memory_max;
     assert_eq!((set("'512MiB'"), set("4096")), (Some(ByteSize(512 << 20)), Some(ByteSize(4096))));
     let error = plan(&text("'plenty'"), &Fake, &ONE).unwrap_err();
     assert_eq!(error.message, "setting 'state_memory_max' is a size, not 'plenty'");
