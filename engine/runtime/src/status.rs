@@ -74,6 +74,9 @@ pub struct SourceStatus {
     pub bad_records: u64,
     /// Rows without an event time, which were dropped.
     pub dropped_rows: u64,
+    /// Rows of it that came too late for any window, since the job was started: those that operators counted which
+    /// read no other table. [`JobStatus::late_rows`] has the others as well.
+    pub late_rows: u64,
     /// Rows that wait to be read, where the source knows.
     pub lag_rows: Option<u64>,
     /// The source's watermark.
@@ -124,6 +127,8 @@ struct Progress {
 #[derive(Debug)]
 pub(crate) struct NodeBoard {
     kind: BoardKind,
+    /// The source that its rows come from, unless several tables feed it.
+    source: Option<NodeId>,
     instances: Mutex<Vec<InstanceBoardRef>>,
 }
 
@@ -200,7 +205,8 @@ impl JobBoard {
             NodeKind::Sink(sink) => BoardKind::Sink(sink.table.clone()),
             _ => BoardKind::Operator(graph.describe(id)),
         };
-        let node = |id| NodeBoard { kind: kind(id), instances: Mutex::default() };
+        let sources = only_sources(graph);
+        let node = |id: NodeId| NodeBoard { kind: kind(id), source: sources[id], instances: Mutex::default() };
         let progress = Progress { phase: JobPhase::Starting, epoch: None, duration: None, at: None, restarts: 0 };
         JobBoard {
             name: name.to_owned(),
@@ -239,11 +245,17 @@ impl JobBoard {
     }
 
     pub(crate) fn status(&self) -> JobStatus {
+        // Read once, so that the total is what the sources sum up to, and the rest.
+        let late = self.nodes.iter().map(|node| (node.source, node.total(|i| i.late_rows.load(Ordering::Relaxed))));
+        let late: Vec<(Option<NodeId>, u64)> = late.collect();
         let mut sources: Vec<SourceStatus> = Vec::new();
         let (mut sinks, mut operators) = (Vec::new(), Vec::new());
         for (number, node) in self.nodes.iter().enumerate() {
             match &node.kind {
-                BoardKind::Source(table) => sources.push(source_status(table, node)),
+                BoardKind::Source(table) => {
+                    let own = late.iter().filter(|(source, _)| *source == Some(number));
+                    sources.push(source_status(table, node, own.map(|(_, rows)| rows).sum()));
+                }
                 BoardKind::Sink(table) => {
                     let rows = node.total(|i| i.rows.load(Ordering::Relaxed));
                     sinks.push(SinkStatus { table: table.clone(), rows });
@@ -256,7 +268,6 @@ impl JobBoard {
                 }),
             }
         }
-        let late = |node: &NodeBoard| node.total(|i| i.late_rows.load(Ordering::Relaxed));
         let progress = self.progress();
         JobStatus {
             name: self.name.clone(),
@@ -265,7 +276,7 @@ impl JobBoard {
             watermark: sources.iter().filter_map(|source| source.watermark).min(),
             sources,
             sinks,
-            late_rows: self.nodes.iter().map(late).sum(),
+            late_rows: late.iter().map(|(_, rows)| rows).sum(),
             epoch: progress.epoch,
             checkpoint_duration: progress.duration,
             checkpoint_at: progress.at,
@@ -277,7 +288,28 @@ impl JobBoard {
     }
 }
 
-fn source_status(table: &str, node: &NodeBoard) -> SourceStatus {
+/// For each node the source that its rows come from, where it is one table: the first node that reads it.
+fn only_sources(graph: &Graph) -> Vec<Option<NodeId>> {
+    let mut only: Vec<Option<NodeId>> = Vec::with_capacity(graph.nodes.len());
+    for (id, node) in graph.nodes.iter().enumerate() {
+        let source = match &node.kind {
+            NodeKind::Source(source) => {
+                let same = |kind: &NodeKind| matches!(kind, NodeKind::Source(known) if known.table == source.table);
+                graph.nodes.iter().position(|first| same(&first.kind))
+            }
+            _ => {
+                // Edges go to later nodes, so what is before this one is known.
+                let inputs: Vec<_> = graph.inputs(id).map(|edge| only[edge.from]).collect();
+                let first = inputs.first().copied().flatten();
+                first.filter(|_| inputs.iter().all(|input| *input == first))
+            }
+        };
+        only.push(source);
+    }
+    only
+}
+
+fn source_status(table: &str, node: &NodeBoard, late_rows: u64) -> SourceStatus {
     let known_lag = |i: &InstanceBoardRef| Some(i.lag_rows.load(Ordering::Relaxed)).filter(|lag| *lag != u64::MAX);
     let lags: Vec<u64> = node.lock().iter().filter_map(known_lag).collect();
     SourceStatus {
@@ -285,6 +317,7 @@ fn source_status(table: &str, node: &NodeBoard) -> SourceStatus {
         rows: node.total(|i| i.rows.load(Ordering::Relaxed)),
         bad_records: node.total(|i| i.bad_records.load(Ordering::Relaxed)),
         dropped_rows: node.total(|i| i.dropped_rows.load(Ordering::Relaxed)),
+        late_rows,
         lag_rows: (!lags.is_empty()).then(|| lags.iter().sum()),
         watermark: node.watermark(),
     }

@@ -122,8 +122,7 @@ function showQueries(status) {
     cell(row, late, "lag", query.watermark_lag_s === null ? "–" : duration(query.watermark_lag_s));
     cell(row, "number", "waiting", waiting(query.sources));
     cell(row, "number", "late", query.late_rows.toLocaleString("en"));
-    const spilled = query.spilled_bytes > 0 ? ` + ${bytes(query.spilled_bytes)} on disk` : "";
-    cell(row, "number", "memory", bytes(query.state_bytes) + spilled);
+    cell(row, "number", "memory", held(query)).title = query.operators.map((item) => `${held(item)}: ${item.description}`).join("\n");
     cell(row, "number", "checkpoint", query.epoch === null ? "–" : `#${query.epoch}${took(query.checkpoint_ms)}`);
     return row;
   });
@@ -137,6 +136,7 @@ function cell(row, className, label, text) {
   if (label) element.dataset.label = label;
   element.textContent = text;
   row.append(element);
+  return element;
 }
 
 function phaseCell(query) {
@@ -174,6 +174,12 @@ function duration(seconds) {
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86400)} days`;
+}
+
+// What a query or one of its operators holds.
+function held(item) {
+  const spilled = item.spilled_bytes > 0 ? ` + ${bytes(item.spilled_bytes)} on disk` : "";
+  return bytes(item.state_bytes) + spilled;
 }
 
 function bytes(count) {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use headwater_plan::{ByteSize, Connectors};
 use headwater_runtime::{Job, JobError, JobSettings, SpillFolder, Stop};
+use headwater_sql::Functions;
 use headwater_state::CheckpointStore;
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
@@ -83,10 +84,24 @@ impl Server {
         injector: Arc<dyn FrameInjector>,
         shutdown: CancellationToken,
     ) -> Result<Server, ServeError> {
+        Server::start_with(settings, connectors, Functions::default(), injector, shutdown).await
+    }
+
+    /// Starts everything, with query files and ad-hoc queries that may call these functions.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with(
+        settings: ServerSettings,
+        connectors: Arc<dyn Connectors>,
+        functions: Functions,
+        injector: Arc<dyn FrameInjector>,
+        shutdown: CancellationToken,
+    ) -> Result<Server, ServeError> {
         let views = ViewRegistry::new();
         let connectors = Arc::new(ViewConnectors { inner: connectors, views: views.clone() });
         let files = scripts::read(&settings.queries_dir).await?;
-        let scripts = scripts::plan(files, connectors, settings.parallelism).await?;
+        let scripts = scripts::plan(files, connectors, &functions, settings.parallelism).await?;
         let history = scripts::history(&scripts, &settings.data_dir)?;
 
         let grpc_listener = listen(settings.grpc_listen, "gRPC", "--grpc-listen").await?;
@@ -95,7 +110,7 @@ impl Server {
             query_memory_bytes: settings.query_memory_bytes,
             query_parallelism: settings.parallelism,
         };
-        let service = Arc::new(QueryService::new(limits, views)?);
+        let service = Arc::new(QueryService::new(limits, views)?.with_functions(functions));
         for (name, table) in history {
             service.catalog().add_history(&name, table);
         }
@@ -166,12 +181,14 @@ impl Server {
             let failed = |source| ServeError::Job { query: planned.name.clone(), source: Box::new(source) };
             let spill = SpillFolder::open(settings.data_dir.join("spill").join(&planned.name));
             let spill = spill.map_err(|error| failed(JobError::operator(&planned.name, error)))?;
+            let (set, usual) = (planned.script.settings, JobSettings::default());
             let job_settings = JobSettings {
-                parallelism: settings.parallelism,
+                parallelism: set.parallelism.unwrap_or(settings.parallelism),
                 checkpoint_interval: Some(settings.checkpoint_interval),
-                ..JobSettings::default()
+                flush_interval: set.flush_interval.unwrap_or(usual.flush_interval),
+                ..usual
             };
-            let state_memory_max = planned.script.state_memory_max.unwrap_or(settings.state_memory_max);
+            let state_memory_max = set.state_memory_max.unwrap_or(settings.state_memory_max);
             let job_settings = job_settings.bounded(state_memory_max.0, Arc::new(spill));
             let started = Job::start(&planned.name, graph, job_settings, Some(checkpoints.clone())).await;
             let job = Arc::new(started.map_err(failed)?);

@@ -24,6 +24,7 @@ use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use headwater_plan::options::nearest;
 use headwater_runtime::{Job, JobStatus};
+use headwater_sql::Functions;
 
 pub use cameras::{CameraSeries, LatestFrame};
 pub use devices::{CameraOfDevice, DeviceReport};
@@ -55,6 +56,7 @@ impl Default for ServiceSettings {
 #[derive(Debug)]
 pub struct QueryService {
     settings: ServiceSettings,
+    functions: Functions,
     catalog: Arc<Catalog>,
     runtime: Arc<RuntimeEnv>,
     jobs: RwLock<Vec<Arc<Job>>>,
@@ -75,7 +77,20 @@ impl QueryService {
             .build_arc()
             .map_err(|source| ServeError::Engine { source })?;
         let catalog = Arc::new(Catalog::new(views));
-        Ok(QueryService { settings, catalog, runtime, jobs: RwLock::default(), rates: Mutex::default() })
+        Ok(QueryService {
+            settings,
+            functions: Functions::default(),
+            catalog,
+            runtime,
+            jobs: RwLock::default(),
+            rates: Mutex::default(),
+        })
+    }
+
+    /// The same for queries that may call these functions.
+    pub fn with_functions(mut self, functions: Functions) -> Self {
+        self.functions = functions;
+        self
     }
 
     /// The tables.

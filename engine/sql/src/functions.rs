@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{Result, ScalarValue, internal_err};
-use datafusion::execution::SessionStateDefaults;
+use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{
     AggregateUDF, ColumnarValue, Expr, HigherOrderUDF, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
@@ -125,6 +125,28 @@ impl Functions {
         let mut planners = SessionStateDefaults::default_expr_planners();
         planners.push(Arc::new(JsonOperators));
         Functions { scalar, higher_order, aggregate, window, awaited: HashMap::new(), planners }
+    }
+
+    /// Gives batch DataFusion these functions and the signs and casts of JSON; not those that need a stream.
+    ///
+    /// # Errors
+    /// When the registry takes no functions.
+    pub fn register(&self, registry: &mut dyn FunctionRegistry) -> Result<()> {
+        for (_, function) in self.scalar.iter().filter(|(name, _)| !is_replaced(name)) {
+            registry.register_udf(function.clone())?;
+        }
+        for function in self.higher_order.values() {
+            registry.register_higher_order_function(function.clone())?;
+        }
+        for function in self.aggregate.values() {
+            registry.register_udaf(function.clone())?;
+        }
+        for function in self.window.values() {
+            registry.register_udwf(function.clone())?;
+        }
+        // DataFusion's own planners are there already.
+        registry.register_expr_planner(Arc::new(JsonOperators))?;
+        registry.register_function_rewrite(Arc::new(JsonCasts))
     }
 
     /// The names of all functions, for hints.

@@ -11,6 +11,13 @@ pub(crate) static DIALECT: EngineDialect = EngineDialect;
 /// Statements longer than this are refused. It bounds the depth of every tree that is made of one.
 const MAX_TOKENS: usize = 20_000;
 
+/// Makes operators of question marks: a query has no placeholders, and asks with them whether JSON has a key.
+pub(crate) fn question_marks<'a>(tokens: impl Iterator<Item = &'a mut Token>) {
+    for token in tokens.filter(|token| matches!(token, Token::Placeholder(sign) if sign == "?")) {
+        *token = Token::Question;
+    }
+}
+
 /// Cuts a file into the tokens of its statements, leaving out empty ones.
 pub(crate) fn statements(text: &str) -> Result<Vec<Vec<TokenWithSpan>>, Diagnostic> {
     let mut tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
@@ -18,12 +25,7 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Vec<TokenWithSpan>>, Diagnost
         let end = Position { column: start.column + 1, ..start };
         Diagnostic::new(lower_first(&error.message)).at(Span { start, end })
     })?;
-    for token in &mut tokens {
-        // A query file has no placeholders: a question mark asks whether JSON has a key.
-        if matches!(&token.token, Token::Placeholder(sign) if sign == "?") {
-            token.token = Token::Question;
-        }
-    }
+    question_marks(tokens.iter_mut().map(|token| &mut token.token));
     let mut statements = Vec::new();
     for statement in tokens.split(|token| token.token == Token::SemiColon) {
         let words = statement.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).count();

@@ -5,6 +5,7 @@
 //! here runs anything, opens anything or knows a connector: tables come from the [`Connectors`] that the caller gives.
 //! Every error is a [`Diagnostic`] with its place in the file.
 
+mod batch;
 mod binder;
 mod catalog;
 mod diagnostic;
@@ -19,9 +20,10 @@ mod script;
 mod statement;
 mod types;
 
+pub use batch::batch_statements;
 pub use diagnostic::{Diagnostic, Position, Span};
 pub use functions::{FunctionError, Functions};
-pub use script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, TableInfo, TableKind};
+pub use script::{Answer, AnswerContent, OutputInfo, OutputKind, Script, ScriptSettings, TableInfo, TableKind};
 pub use types::sql_name;
 
 use std::sync::Arc;
@@ -31,7 +33,8 @@ use headwater_plan::Connectors;
 /// How a file is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanSettings {
-    /// How many instances share the work of a node that several can share; 1 leaves out every exchange.
+    /// How many instances share the work of a node that several can share, where the file does not say; 1 leaves out
+    /// every exchange.
     pub parallelism: usize,
 }
 

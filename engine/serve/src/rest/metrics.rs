@@ -105,7 +105,11 @@ fn register_ends(registry: &mut Registry, reports: &[JobReport]) {
         }
     }
     registry.register("source_rows", "Rows that a source has read", read);
-    registry.register("source_bad_records", "Records that could not be read and were dropped", bad);
+    registry.register(
+        "source_bad_records",
+        "Records that could not be read: dropped, or sent to a dead-letter table",
+        bad,
+    );
     registry.register("source_lag_rows", "Rows that wait in the log after what was read", waiting);
     registry.register("sink_rows", "Rows that a sink has written", written);
 }
@@ -134,17 +138,36 @@ fn register_times(registry: &mut Registry, reports: &[JobReport]) {
 
 /// The words of an operator's line before it says of what: `inner join` of `inner join on [a = b]`.
 fn kind(description: &str) -> &str {
-    let ends = [" [", " on [", ":", " of "].iter().filter_map(|end| description.find(end));
-    &description[..ends.min().unwrap_or(description.len())]
+    let ends = [" [", " on [", ":", " of ", ",", " columns "].iter().filter_map(|end| description.find(end));
+    let verbs = ["look up ", "wait "].iter().filter_map(|verb| Some(description.find(verb)? + verb.trim_end().len()));
+    &description[..ends.chain(verbs).min().unwrap_or(description.len())]
+}
+
+/// Late rows by the source that they came from, so that a query's are their sum. Those that an operator counted which
+/// several sources feed are under no name.
+fn late_rows(family: &Count<SourceLabels>, report: &JobReport) {
+    let status = &report.status;
+    let count = |source: &str, rows| {
+        let labels = SourceLabels { query: status.name.clone(), source: source.to_owned() };
+        family.get_or_create(&labels).inc_by(rows);
+    };
+    for source in &status.sources {
+        count(&source.table, source.late_rows);
+    }
+    let named: u64 = status.sources.iter().map(|source| source.late_rows).sum();
+    // There from the start, where it may grow: a counter that appears has no rate.
+    if status.sources.len() != 1 {
+        count("", status.late_rows.saturating_sub(named));
+    }
 }
 
 /// What the queries hold, and what went wrong.
 fn register_state(registry: &mut Registry, reports: &[JobReport]) {
-    let (late, restarts) = (Count::<QueryLabels>::default(), Count::<QueryLabels>::default());
+    let (late, restarts) = (Count::default(), Count::<QueryLabels>::default());
     let (state, by_operator, spilled) = (Level::<QueryLabels>::default(), Level::default(), Level::default());
     for report in reports {
         let labels = QueryLabels { query: report.status.name.clone() };
-        late.get_or_create(&labels).inc_by(report.status.late_rows);
+        late_rows(&late, report);
         restarts.get_or_create(&labels).inc_by(report.status.restarts);
         state.get_or_create(&labels).set(report.status.state_bytes as f64);
         for operator in &report.status.operators {
@@ -156,7 +179,29 @@ fn register_state(registry: &mut Registry, reports: &[JobReport]) {
     }
     registry.register("late_rows", "Rows that came too late for any window", late);
     registry.register("restarts", "How often a query went on from a checkpoint after a failure", restarts);
-    registry.register("state_bytes", "State in memory", state);
-    registry.register("operator_state_bytes", "State in memory, by operator", by_operator);
-    registry.register("operator_spilled_bytes", "State on local disk, by operator", spilled);
+    registry.register("state_bytes", "Bytes of state in memory, materialized views included", state);
+    registry.register("operator_state_bytes", "Bytes of state in memory, by operator", by_operator);
+    registry.register("operator_spilled_bytes", "Bytes of state on local disk, by operator", spilled);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn an_operators_kind_is_its_line_without_names_and_numbers() {
+        for (description, expected) in [
+            ("final aggregate [sum] by [device_id@0] over tumble(10s)", "final aggregate"),
+            ("inner join on [a@0 = b@1], kept 1 d", "inner join"),
+            ("left look up devices by device_id@0 where x", "left look up"),
+            ("assign windows: tumble(10s)", "assign windows"),
+            ("unnest columns 1, 2", "unnest"),
+            ("fold changes, every 1s", "fold changes"),
+            ("late rows of tumble(10s)", "late rows"),
+            ("wait 5 min for late rows", "wait"),
+            ("hold until windows close", "hold until windows close"),
+        ] {
+            assert_eq!(kind(description), expected);
+        }
+    }
 }

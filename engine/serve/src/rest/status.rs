@@ -41,6 +41,17 @@ struct QueryBody {
     checkpoint_ms: Option<f64>,
     sources: Vec<EndBody>,
     sinks: Vec<EndBody>,
+    /// Those that hold something.
+    operators: Vec<OperatorBody>,
+}
+
+/// What an operator holds.
+#[derive(Serialize)]
+struct OperatorBody {
+    /// Its line in the graph.
+    description: String,
+    state_bytes: usize,
+    spilled_bytes: usize,
 }
 
 /// A table at one end of a query.
@@ -80,6 +91,12 @@ impl From<JobReport> for QueryBody {
             rows_per_second: *rate,
             lag_rows: None,
         });
+        let holding = status.operators.into_iter().filter(|held| held.state_bytes + held.spilled_bytes > 0);
+        let operators = holding.map(|held| OperatorBody {
+            description: held.description,
+            state_bytes: held.state_bytes,
+            spilled_bytes: held.spilled_bytes,
+        });
         QueryBody {
             name: status.name,
             phase,
@@ -96,6 +113,7 @@ impl From<JobReport> for QueryBody {
             checkpoint_ms: status.checkpoint_duration.map(|duration: Duration| duration.as_secs_f64() * 1e3),
             sources: sources.collect(),
             sinks: sinks.collect(),
+            operators: operators.collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use headwater_plan::Connectors;
-use headwater_sql::{PlanSettings, Script, TableInfo, TableKind};
+use headwater_sql::{Functions, PlanSettings, Script, TableInfo, TableKind};
 
 use crate::catalog::{HistoryFormat, HistoryTable};
 use crate::error::ServeError;
@@ -61,19 +61,21 @@ pub(super) async fn read(folder: &Path) -> Result<Vec<QueryFile>, ServeError> {
     Ok(files)
 }
 
-/// Plans every file, and checks that no two declare the same job or view.
+/// Plans every file with these functions, and checks that no two declare the same job or view.
 pub(super) async fn plan(
     files: Vec<QueryFile>,
     connectors: Arc<dyn Connectors>,
+    functions: &Functions,
     parallelism: usize,
 ) -> Result<Vec<PlannedScript>, ServeError> {
     let settings = PlanSettings { parallelism };
+    let functions = Arc::new(functions.clone());
     let mut planned: Vec<PlannedScript> = Vec::new();
     for file in files {
-        let connectors = Arc::clone(&connectors);
+        let (connectors, functions) = (Arc::clone(&connectors), Arc::clone(&functions));
         // Planning is work, and not for a thread that others wait on.
         let planning = tokio::task::spawn_blocking(move || {
-            let script = headwater_sql::plan(&file.text, connectors.as_ref(), &settings);
+            let script = headwater_sql::plan_with(&file.text, connectors.as_ref(), &functions, &settings);
             (script.map_err(|diagnostic| diagnostic.render(&file.shown, &file.text)), file)
         });
         let (script, file) =

@@ -1,4 +1,5 @@
-//! One statement that reads, run by batch DataFusion over the catalog as it is now.
+//! One statement that reads, run by batch DataFusion over the catalog as it is now. It is read with the signs of the
+//! query files' SQL, and may call the functions that they may call, but for those that need a stream.
 //!
 //! What is read only is decided twice: by the kind of the statement, for a clear message, and by its plan, so that
 //! nothing hides in a subquery or in an EXPLAIN ANALYZE.
@@ -13,9 +14,10 @@ use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use datafusion::sql::parser::{DFParser, Statement as DfStatement};
+use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::{Stream, StreamExt as _};
+use headwater_sql::batch_statements;
 
 use super::{QueryService, names_hint};
 use crate::error::QueryError;
@@ -80,18 +82,18 @@ impl QueryService {
         Ok(rows)
     }
 
-    /// A context with this query's own view of the catalog.
+    /// A context with the engine's functions and this query's own view of the catalog.
     fn context(&self) -> Result<SessionContext, QueryError> {
         let config = SessionConfig::new()
             .with_information_schema(true)
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(CATALOG, SCHEMA)
             .with_target_partitions(self.settings.query_parallelism.max(1));
-        let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
+        let mut context = SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime));
+        let failed = |source| QueryError::Plan { source, hint: None };
+        self.functions.register(&mut context).map_err(failed)?;
         let catalog = MemoryCatalogProvider::new();
-        catalog
-            .register_schema(SCHEMA, self.catalog.for_one_query())
-            .map_err(|source| QueryError::Plan { source, hint: None })?;
+        catalog.register_schema(SCHEMA, self.catalog.for_one_query()).map_err(failed)?;
         context.register_catalog(CATALOG, Arc::new(catalog));
         Ok(context)
     }
@@ -107,7 +109,7 @@ impl QueryService {
 }
 
 fn one_statement(sql: &str) -> Result<DfStatement, QueryError> {
-    let mut statements = DFParser::parse_sql(sql).map_err(|source| QueryError::Parse { source })?;
+    let mut statements = batch_statements(sql).map_err(|source| QueryError::Parse { source })?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
         (first, rest) => Err(QueryError::Statements { found: usize::from(first.is_some()) + rest }),

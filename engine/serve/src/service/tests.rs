@@ -6,9 +6,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
+use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use headwater_core::sink::{SinkContext, SinkFactoryRef};
 use headwater_core::{StreamSchema, Watermark};
 use headwater_plan::{ConnectorTable, Connectors, OptionValue, Options, TableDeclaration, TableError};
+use headwater_sql::Functions;
 use parquet::arrow::ArrowWriter;
 
 use super::{QueryService, ServiceSettings};
@@ -135,6 +137,30 @@ async fn a_view_is_its_rows_now_and_a_query_sees_one_moment() {
     assert_eq!(json(&service, "SHOW TABLES").await[0]["table_name"], "live");
     assert_eq!(json(&service, "DESCRIBE live").await[0]["column_name"], "camera");
     assert!(!json(&service, "EXPLAIN SELECT * FROM live").await.as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn json_is_looked_into_as_in_query_files() {
+    let sql = r#"
+        SELECT doc ->> 'a' AS a, doc -> 'a' AS json, doc ? 'n' AS has, CAST(doc -> 'n' AS BIGINT) + 1 AS n,
+            json_get_str(doc, 'a') AS called, extract_json_string(doc, '$.a') AS found
+        FROM (VALUES ('{"a": "x", "n": 2}'), ('{"a": "y"}')) AS docs (doc)
+        WHERE doc ->> 'a' = 'x' AND doc ? 'a'
+    "#;
+    let expected = [serde_json::json!({"a": "x", "json": "\"x\"", "has": true, "n": 3, "called": "x", "found": "x"})];
+    assert_eq!(json(&service(), sql).await, serde_json::json!(expected));
+}
+
+#[tokio::test]
+async fn functions_of_an_embedding_program_can_be_called_and_those_of_streams_cannot() {
+    let mut functions = Functions::default();
+    let same = |arguments: &[ColumnarValue]| Ok(arguments[0].clone());
+    let long = DataType::Int64;
+    functions.add_scalar(create_udf("same", vec![long.clone()], long, Volatility::Immutable, Arc::new(same))).unwrap();
+    let service = service().with_functions(functions);
+    assert_eq!(json(&service, "SELECT same(41) + 1 AS n").await, serde_json::json!([{"n": 42}]));
+    let stream = error(&service, "SELECT tumble(interval '10 seconds')").await;
+    assert!(matches!(stream, QueryError::Plan { .. }), "{stream:?}");
 }
 
 #[tokio::test]

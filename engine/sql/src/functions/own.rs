@@ -75,7 +75,11 @@ impl Functions {
             if !(begins && goes_on) {
                 return Err(FunctionError::Name(name.clone()));
             }
-            if self.names().any(|taken| taken == name) {
+            let taken = self.scalar.contains_key(name)
+                || self.higher_order.contains_key(name)
+                || self.aggregate.contains_key(name)
+                || self.window.contains_key(name);
+            if taken {
                 return Err(FunctionError::Taken(name.clone()));
             }
         }

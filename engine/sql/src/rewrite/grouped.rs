@@ -9,14 +9,14 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::folded;
 use super::window_table::{WindowTable, parsed_expression, relation};
-use crate::functions::{FUNCTIONS, SESSION};
+use crate::functions::{Functions, SESSION};
 
 const START: &str = "window_start";
 const END: &str = "window_end";
 const TIME: &str = "window_time";
 
 /// Turns a select from a window table into one that groups by the call, where it groups by both bounds.
-pub(super) fn group_by_call(select: &mut Select, table: &WindowTable) {
+pub(super) fn group_by_call(select: &mut Select, table: &WindowTable, functions: &Functions) {
     let GroupByExpr::Expressions(groups, modifiers) = &select.group_by else { return };
     let names = Names { alias: table.alias.as_ref().map(|alias| folded(&alias.name)) };
     let is = |expr: &Expr, name: &str| names.bound(expr).is_some_and(|bound| bound == name);
@@ -25,7 +25,7 @@ pub(super) fn group_by_call(select: &mut Select, table: &WindowTable) {
         return;
     }
     let keys: Vec<Expr> = groups.iter().filter(|expr| names.bound(expr).is_none()).cloned().collect();
-    if table.function == SESSION && !same(&keys, &table.partition_by) || names.elsewhere(select, &keys) {
+    if table.function == SESSION && !same(&keys, &table.partition_by) || names.elsewhere(select, &keys, functions) {
         return;
     }
     let alias = table.alias.as_ref().map(|alias| format!(" AS {}", alias.name)).unwrap_or_default();
@@ -83,13 +83,13 @@ impl Names {
 
     /// Whether a window column is read anywhere but as a group: before the grouping, within a key or an aggregate, in a
     /// query within the query, or as the window's time.
-    fn elsewhere(&self, select: &Select, keys: &[Expr]) -> bool {
+    fn elsewhere(&self, select: &Select, keys: &[Expr], functions: &Functions) -> bool {
         let mut readers = Readers { names: self, found: false };
         let _ = select.selection.visit(&mut readers);
         let _ = keys.to_vec().visit(&mut readers);
         let _ = select.named_window.visit(&mut readers);
         let _ = select.distinct.visit(&mut readers);
-        let mut within = Within(&mut readers);
+        let mut within = Within { readers: &mut readers, functions };
         let _ = select.projection.visit(&mut within);
         let _ = select.having.visit(&mut within);
         let _ = select.qualify.visit(&mut within);
@@ -113,25 +113,28 @@ impl Visitor for Readers<'_> {
 }
 
 /// Looks for window columns within aggregates, and for what stops the rewrite by itself.
-struct Within<'a, 'b>(&'a mut Readers<'b>);
+struct Within<'a, 'b> {
+    readers: &'a mut Readers<'b>,
+    functions: &'a Functions,
+}
 
 impl Visitor for Within<'_, '_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, _query: &datafusion::sql::sqlparser::ast::Query) -> ControlFlow<()> {
-        self.0.found = true;
+        self.readers.found = true;
         ControlFlow::Break(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        self.0.found |= self.0.names.bound(expr) == Some(TIME);
+        self.readers.found |= self.readers.names.bound(expr) == Some(TIME);
         if let Expr::Function(call) = expr
             && call.over.is_none()
-            && FUNCTIONS.aggregate.contains_key(&call.name.to_string().to_lowercase())
+            && self.functions.aggregate.contains_key(&call.name.to_string().to_lowercase())
         {
-            let _ = call.args.visit(self.0);
-            let _ = call.filter.visit(self.0);
-            let _ = call.within_group.visit(self.0);
+            let _ = call.args.visit(self.readers);
+            let _ = call.filter.visit(self.readers);
+            let _ = call.within_group.visit(self.readers);
         }
         ControlFlow::Continue(())
     }

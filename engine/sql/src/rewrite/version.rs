@@ -77,6 +77,10 @@ impl Versions<'_> {
         let table = self.catalog.readable(&folded(&own)).map_err(|error| error.at(self.place.word(&own.value)))?;
         let time_column = match &table.read {
             Read::Stream(stream) => stream.time_column(),
+            Read::Lookup(_) => {
+                let error = self.error("a table that is looked up has no versions: it is asked for what holds now");
+                return Err(error.hint("leave FOR SYSTEM_TIME AS OF out"));
+            }
             Read::Never | Read::Unfilled => None,
         };
         let column = time_column.ok_or_else(|| {

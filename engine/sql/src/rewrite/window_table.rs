@@ -18,7 +18,7 @@ use crate::catalog::Catalog;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::place::Place;
 use crate::functions::{CUMULATE, HOP, SESSION, TUMBLE, WINDOWS_OF, is_window};
-use crate::lexer::DIALECT;
+use crate::lexer::{DIALECT, question_marks};
 
 type Result<T, E = Diagnostic> = std::result::Result<T, E>;
 
@@ -74,7 +74,7 @@ impl VisitorMut for Tables<'_> {
         }
         match self.read(&from.relation) {
             Ok(Some(table)) => {
-                grouped::group_by_call(select, &table);
+                grouped::group_by_call(select, &table, self.catalog.functions());
                 ControlFlow::Continue(())
             }
             Ok(None) => ControlFlow::Continue(()),
@@ -289,7 +289,8 @@ fn named(name: Ident) -> TableAlias {
 fn parsed(text: &str) -> Result<Box<Query>> {
     let unread = || Diagnostic::new("this table function cannot be read").hint("use names and constants for arguments");
     // Without places: they would be those of this text.
-    let tokens = Tokenizer::new(&DIALECT, text).tokenize().map_err(|_| unread())?;
+    let mut tokens = Tokenizer::new(&DIALECT, text).tokenize().map_err(|_| unread())?;
+    question_marks(tokens.iter_mut());
     Parser::new(&DIALECT).with_tokens(tokens).parse_query().map_err(|_| unread())
 }
 
