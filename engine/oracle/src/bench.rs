@@ -44,6 +44,22 @@ impl Replacement {
         let options = Options::new(self.options.iter().map(text));
         TableDeclaration { name, connector: self.connector.clone(), columns, primary_key, options }
     }
+
+    /// The same file as a sample of changes.
+    fn of_changes(&self) -> Result<Replacement, TableError> {
+        let mut replacement = self.clone();
+        for (key, value) in &mut replacement.options {
+            if key.as_str() != "format" {
+                continue;
+            }
+            if value.as_str() != "json" {
+                let error = TableError::new(format!("a sample of changes cannot be {value}"));
+                return Err(error.with_hint("give JSON lines with before, after and op"));
+            }
+            *value = "debezium_json".to_owned();
+        }
+        Ok(replacement)
+    }
 }
 
 /// The connectors that a query is checked with.
@@ -128,6 +144,10 @@ impl Bench {
                 })
                 .collect();
         }
+        let replacement = match made.source.as_ref().is_some_and(|source| source.updating()) {
+            true => replacement.of_changes()?,
+            false => replacement.clone(),
+        };
         let file = self.inner.table(replacement.declaration(name, columns, primary_key))?;
         Ok(ConnectorTable { source: file.source, ..made })
     }
@@ -148,7 +168,7 @@ impl Connectors for Bench {
         };
         if let Some(real) = table.source.take() {
             let mut tables = self.tables();
-            let new = || (Arc::new(Feed::new(&name, real.schema())), real);
+            let new = || (Arc::new(Feed::new(&name, real.schema(), real.updating())), real);
             let (feed, _) = tables.sources.entry(name.clone()).or_insert_with(new);
             table.source = Some(Arc::new(FeedFactory(feed.clone())));
             // A feed waits at its gate, and that is no reason to move time on.

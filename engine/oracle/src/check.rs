@@ -31,7 +31,8 @@ pub struct Question<'a> {
     pub sql: &'a str,
     /// Declares its tables.
     pub bench: &'a Bench,
-    /// The rows of tables, in their connectors' columns. What is not here is read from the connector.
+    /// The rows of tables, in their connectors' columns, and behind them the weight where a table is a changelog. What is
+    /// not here is read from the connector.
     pub inputs: BTreeMap<String, RecordBatch>,
 }
 
@@ -67,8 +68,7 @@ pub async fn check(question: Question<'_>, settings: &CheckSettings) -> Result<A
     };
     let parallel = plan(sql, bench, 2)?.graph.unwrap_or_else(|| single.clone());
     let tables = tables(&single, bench, &mut inputs).await?;
-    let mut rows: BTreeMap<String, RecordBatch> =
-        tables.iter().map(|(name, table)| (name.clone(), table.stream.clone())).collect();
+    let mut rows = standing(&tables);
     for node in &single.nodes {
         if let NodeKind::Lookup(lookup) = &node.kind {
             rows.insert(lookup.table.clone(), input::looked_up(lookup).await?);
@@ -82,7 +82,7 @@ pub async fn check(question: Question<'_>, settings: &CheckSettings) -> Result<A
             agreement.late.insert(name.clone(), late);
         }
     }
-    let graphs = Graphs { single, parallel };
+    let graphs = Graphs { single, parallel, parallelism: script.settings.parallelism };
     let mut rng = Rng::new(settings.seed);
     for _ in 0..settings.rounds.max(1) {
         for phase in Phase::all(&mut rng) {
@@ -124,6 +124,11 @@ async fn tables(
         tables.insert(source.table.clone(), Table::new(source, &node.schema, rows)?);
     }
     Ok(tables)
+}
+
+/// The rows of each table at the end, as a batch query reads them.
+fn standing(tables: &BTreeMap<String, Table>) -> BTreeMap<String, RecordBatch> {
+    tables.iter().map(|(name, table)| (name.clone(), table.stream.clone())).collect()
 }
 
 /// The batch answers, those of all queries into one output together.

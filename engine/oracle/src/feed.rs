@@ -39,6 +39,8 @@ impl Delivery {
 pub(crate) struct Feed {
     table: String,
     schema: SchemaRef,
+    /// Whether its batches have a weight behind the columns.
+    updating: bool,
     delivery: Mutex<Arc<Delivery>>,
     gate: watch::Sender<usize>,
     /// Batches read of each partition.
@@ -46,10 +48,12 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(table: &str, schema: SchemaRef) -> Self {
+    /// The feed of a table with these columns, of changes where it is `updating`.
+    pub(crate) fn new(table: &str, schema: SchemaRef, updating: bool) -> Self {
         Feed {
             table: table.to_owned(),
             schema,
+            updating,
             delivery: Mutex::default(),
             gate: watch::Sender::new(OPEN),
             progress: watch::Sender::new(Vec::new()),
@@ -99,6 +103,10 @@ pub(crate) struct FeedFactory(pub(crate) Arc<Feed>);
 impl SourceFactory for FeedFactory {
     fn schema(&self) -> SchemaRef {
         self.0.schema.clone()
+    }
+
+    fn updating(&self) -> bool {
+        self.0.updating
     }
 
     fn bounded(&self) -> bool {

@@ -3,48 +3,80 @@
 use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
 use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::error::DataFusionError;
 use datafusion::physical_expr::PhysicalExpr;
 use headwater_core::source::SourceFactoryRef;
+use headwater_core::time::saturating_nanos;
 use headwater_core::{Positions, SourceContext, SourceEvent, StreamSchema};
 use headwater_plan::{LookupNode, SourceNode};
 use headwater_runtime::operators::SourceColumns;
 use std::sync::Arc;
 
+use crate::changelog;
+use crate::compare::{line, visible as visible_columns};
 use crate::error::Failure;
 
 /// A table of a check.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// Its rows in the connector's columns, in the order in which they were read.
+    /// Its rows in the connector's columns, in the order in which they were read; in a changelog each is a change, with
+    /// its weight behind the columns.
     pub(crate) rows: RecordBatch,
-    /// What SQL sees of them with the hidden event time, in the same order; rows without an event time are not in it.
+    /// What SQL sees of them at the end, with the hidden event time; rows without an event time are not in it. They are in
+    /// the same order but for those of a changelog.
     pub(crate) stream: RecordBatch,
     /// When each of `rows` was; `None` for a table without event time, and for a row that has none.
     pub(crate) times: Option<Vec<Option<i64>>>,
     /// The watermark that each of `rows` allows.
     pub(crate) watermarks: Vec<Option<i64>>,
+    /// In a changelog, the number of the row that each of `rows` is a change of.
+    pub(crate) changed: Option<Vec<usize>>,
 }
 
 impl Table {
     /// What the source node of a plan makes of these rows.
     ///
     /// # Errors
-    /// When a column cannot be computed.
+    /// When a column cannot be computed, and when a changelog takes back what it has not given.
     pub(crate) fn new(node: &SourceNode, schema: &StreamSchema, rows: RecordBatch) -> Result<Self, Failure> {
         let failed = |error: DataFusionError| Failure::input(&node.table, error);
         let columns = SourceColumns::new(node, schema.clone());
         let stream = columns
             .apply(&rows)
             .map_err(|error| Failure::input(&node.table, headwater_runtime::error_chain(&error)))?;
+        let changed = changed(node, schema, &rows)?;
+        let stream = match schema.is_updating() {
+            true => changelog::standing(schema, &stream.batch)
+                .map_err(|error| Failure::input(&node.table, headwater_runtime::error_chain(&error)))?,
+            false => stream.batch,
+        };
         let visible = visible(node, schema, &rows).map_err(failed)?;
         let nanoseconds = |expr: &Arc<dyn PhysicalExpr>| nanoseconds(expr, &visible).map_err(failed);
         let times = node.event_time.as_ref().map(nanoseconds).transpose()?;
         let watermarks = node.watermark.as_ref().map(nanoseconds).transpose()?;
         let watermarks = watermarks.unwrap_or_else(|| vec![None; rows.num_rows()]);
-        Ok(Table { stream: stream.batch, times, watermarks, rows })
+        // What may come late is not.
+        let lateness = saturating_nanos(node.lateness);
+        let watermarks = watermarks.into_iter().map(|time| time.map(|time| time.saturating_sub(lateness))).collect();
+        Ok(Table { stream, times, watermarks, changed, rows })
     }
+}
+
+/// In a changelog, the number of the row that each change is of.
+fn changed(node: &SourceNode, schema: &StreamSchema, changes: &RecordBatch) -> Result<Option<Vec<usize>>, Failure> {
+    if !schema.is_updating() {
+        return Ok(None);
+    }
+    let failed = |error: ArrowError| Failure::input(&node.table, error);
+    let uncovered = changelog::uncovered(changes).map_err(failed)?;
+    if let Some(change) = uncovered.iter().position(|uncovered| *uncovered) {
+        let row = line(&visible_columns(&changes.slice(change, 1)).map_err(failed)?).map_err(failed)?;
+        let reason = format!("it takes back a row that it has not given, or has taken back before: {row}");
+        return Err(Failure::input(&node.table, reason));
+    }
+    changelog::rows_of(changes).map(Some).map_err(failed)
 }
 
 /// The rows of a table that is looked up, as a batch query would join with them: without a time of their own, so that
@@ -81,7 +113,7 @@ fn nanoseconds(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<Vec<O
     Ok(times.as_primitive::<Int64Type>().iter().collect())
 }
 
-/// Reads a table to its end.
+/// Reads a table to its end; a changelog with its weights.
 ///
 /// # Errors
 /// When it has no end, or cannot be read.
@@ -101,5 +133,6 @@ pub(crate) async fn read(table: &str, source: &SourceFactoryRef) -> Result<Recor
             SourceEvent::End => break,
         }
     }
-    concat_batches(&source.schema(), &batches).map_err(|error| Failure::input(table, error))
+    let schema = if source.updating() { changelog::weighted(&source.schema()) } else { source.schema() };
+    concat_batches(&schema, &batches).map_err(|error| Failure::input(table, error))
 }

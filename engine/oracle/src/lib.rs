@@ -2,7 +2,8 @@
 //!
 //! The law of the dialect is that the two agree once the input has ended. [`check`] holds a query to it: batch
 //! DataFusion answers it over the rows of its tables ([`batch`](self), with windows and event times spelt out as plain
-//! columns), the engine answers it as a job over the same rows, and the two answers are folded and compared. The job
+//! columns), the engine answers it as a job over the same rows, and the two answers are folded and compared. A table
+//! that is a changelog is for the batch query what stands at its end, and for the job its changes one by one. The job
 //! runs several times: in small batches, at several parallelisms, with rows out of order as far as the watermark lets
 //! them be, and with a crash and a stop in the middle from which it goes on at another parallelism.
 //!
@@ -11,6 +12,7 @@
 
 mod batch;
 mod bench;
+mod changelog;
 mod check;
 mod compare;
 mod error;

@@ -2,7 +2,10 @@
 //!
 //! No order made here makes a row late: when a row arrives, no row before it has allowed a watermark behind it. That is
 //! what a watermark promises, and late rows would be left out of one answer and not of the other. A table whose own
-//! order breaks the promise is fed in order of time.
+//! order breaks the promise is fed in order of time. The changes of one row, which are of one time, keep their order and
+//! are all in one partition: nothing is taken back before it has come.
+
+use std::collections::{HashMap, VecDeque};
 
 use arrow::array::UInt64Array;
 use arrow::compute::take_record_batch;
@@ -37,8 +40,13 @@ pub(crate) fn late_rows(table: &Table) -> usize {
 /// The rows of a table, dealt out to so many partitions in small batches.
 pub(crate) fn deal(table: &Table, order: Order, partitions: usize, rng: &mut Rng) -> Result<Delivery, ArrowError> {
     let mut dealt: Vec<Vec<u64>> = vec![Vec::new(); partitions.max(1)];
+    let mut together: HashMap<usize, usize> = HashMap::new();
     for row in arrival(table, order, rng) {
-        let partition = rng.below(dealt.len());
+        let any = rng.below(dealt.len());
+        let partition = match &table.changed {
+            Some(changed) => *together.entry(changed[row]).or_insert(any),
+            None => any,
+        };
         dealt[partition].push(row as u64);
     }
     let largest = [1, 3, 10, 40][rng.below(4)].max(table.rows.num_rows() / 50);
@@ -52,6 +60,30 @@ pub(crate) fn deal(table: &Table, order: Order, partitions: usize, rng: &mut Rng
 
 /// The numbers of the rows in the order of their arrival.
 fn arrival(table: &Table, order: Order, rng: &mut Rng) -> Vec<usize> {
+    let rows = drawn(table, order, rng);
+    match &table.changed {
+        Some(changed) => in_turn(rows, changed),
+        None => rows,
+    }
+}
+
+/// The same order, with the changes of each row in their own where there are any of it. They are of one time, so that
+/// none is late in another's place.
+fn in_turn(mut changes: Vec<usize>, changed: &[usize]) -> Vec<usize> {
+    let mut turns: Vec<VecDeque<usize>> = vec![VecDeque::new(); changed.len()];
+    for (change, row) in changed.iter().enumerate() {
+        turns[*row].push_back(change);
+    }
+    for place in &mut changes {
+        if let Some(next) = turns[changed[*place]].pop_front() {
+            *place = next;
+        }
+    }
+    changes
+}
+
+/// Any order that makes no row late, or that in which the rows were read.
+fn drawn(table: &Table, order: Order, rng: &mut Rng) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..table.rows.num_rows()).collect();
     let Some(times) = &table.times else {
         if order == Order::Shuffled {
@@ -93,4 +125,17 @@ fn cut(rows: &RecordBatch, largest: usize, rng: &mut Rng) -> Vec<RecordBatch> {
         start += length;
     }
     batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_one_row_come_in_their_order_wherever_they_were_put() {
+        // Of changes 0 to 5 the first, the third and the last are of one row, the second and the fifth of another.
+        let changed = [0, 1, 0, 2, 1, 0];
+        assert_eq!(in_turn(vec![5, 4, 3, 2, 1, 0], &changed), [0, 1, 3, 2, 4, 5]);
+        assert_eq!(in_turn(vec![0, 1, 2, 3, 4, 5], &changed), [0, 1, 2, 3, 4, 5]);
+    }
 }

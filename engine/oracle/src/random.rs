@@ -19,14 +19,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{Field, Schema};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use headwater_core::schema::weights;
 use headwater_plan::{ConnectorTable, Connectors, TableDeclaration, TableError};
 
 pub use feature::Feature;
 
 use crate::bench::Bench;
 use crate::check::{Agreement, CheckSettings, Question, check};
-use crate::compare::line;
+use crate::compare::{line, visible};
 use crate::error::Failure;
 use crate::feed::{Feed, FeedFactory};
 use crate::rng::Rng;
@@ -103,23 +105,26 @@ impl RandomCase {
             let reads = ["FROM", "TABLE", "JOIN"].map(|word| format!("{word} {table}"));
             reads.iter().any(|read| query.contains(&format!("{read} ")) || query.contains(&format!("{read},")))
         };
-        for table in rows::TABLES.iter().filter(|table| names(table)) {
-            sql += &rows::declaration(table);
-            let made = rows::rows(&mut tables).map_err(|error| Failure::input(table, error))?;
+        for table in rows::ALL.iter().filter(|table| names(table)) {
+            let late = features.contains(&Feature::Lateness) && tables.chance(10);
+            let seconds = tables.between(1, 20);
+            let late = if late { format!(", allowed_lateness = interval '{seconds} seconds'") } else { String::new() };
+            sql += &rows::declaration(table, &late);
+            let made = rows::rows(table, &mut tables).map_err(|error| Failure::input(table, error))?;
             rows.insert((*table).to_owned(), made);
         }
         sql += &format!("\n{query};\n");
         Ok(RandomCase { seed, sql, rows })
     }
 
-    /// The rows of each table as JSON lines.
+    /// The rows of each table as JSON lines, those of a changelog as changes.
     ///
     /// # Errors
     /// When a value has no form in JSON.
     pub fn json(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut files = BTreeMap::new();
         for (table, rows) in &self.rows {
-            let lines = (0..rows.num_rows()).map(|row| line(&rows.slice(row, 1)).map(|line| line + "\n"));
+            let lines = (0..rows.num_rows()).map(|row| record(&rows.slice(row, 1)).map(|record| record + "\n"));
             let lines: Result<String, _> = lines.collect();
             files.insert(table.clone(), lines.map_err(|error| Failure::input(table, error))?);
         }
@@ -159,6 +164,16 @@ impl RandomCase {
             Err(Failure::Broke { phase: "checking".to_owned(), reason: format!("panicked: {text}") })
         })
     }
+}
+
+/// A row as JSON; one with a weight as the change that gives it or takes it back.
+fn record(row: &RecordBatch) -> Result<String, ArrowError> {
+    let content = line(&visible(row)?)?;
+    Ok(match weights(row).map(|weights| weights.value(0)) {
+        None => content,
+        Some(weight) if weight < 0 => format!("{{\"before\":{content},\"after\":null,\"op\":\"d\"}}"),
+        Some(_) => format!("{{\"before\":null,\"after\":{content},\"op\":\"c\"}}"),
+    })
 }
 
 /// Checks made-up cases, on several threads. `progress` is told of every case that is done.
@@ -238,7 +253,8 @@ impl Connectors for MadeUp {
         let fields: Vec<Field> =
             columns.map(|column| Field::new(&column.name, column.data_type.clone(), column.nullable)).collect();
         let schema = Arc::new(Schema::new(fields));
-        let source = FeedFactory(Arc::new(Feed::new(&declaration.name, schema.clone())));
+        let updating = declaration.options.text("format")? == Some("debezium_json");
+        let source = FeedFactory(Arc::new(Feed::new(&declaration.name, schema.clone(), updating)));
         let source = Some(Arc::new(source) as _);
         Ok(ConnectorTable { columns: Some(schema), event_time: None, idle_after: None, source, sink: None })
     }

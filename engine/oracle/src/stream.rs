@@ -95,11 +95,14 @@ impl Phase {
 pub(crate) struct Graphs {
     pub(crate) single: Graph,
     pub(crate) parallel: Graph,
+    /// How many instances there have to be, where the query says so.
+    pub(crate) parallelism: Option<usize>,
 }
 
 impl Graphs {
-    fn of(&self, parallelism: usize) -> Graph {
-        if parallelism == 1 { self.single.clone() } else { self.parallel.clone() }
+    fn of(&self, parallelism: usize) -> (Graph, usize) {
+        let parallelism = self.parallelism.unwrap_or(parallelism);
+        (if parallelism == 1 { self.single.clone() } else { self.parallel.clone() }, parallelism)
     }
 }
 
@@ -174,8 +177,9 @@ impl Run<'_> {
         store: Option<&CheckpointStore>,
     ) -> Result<Job, Failure> {
         let spill = self.spill.clone().map(|store| SpillSettings { store, memory_max: 0 });
+        let (graph, parallelism) = self.graphs.of(parallelism);
         let settings = JobSettings { parallelism, checkpoint_interval, spill, ..JobSettings::default() };
-        let started = Job::start("test", self.graphs.of(parallelism), settings, store.cloned()).await;
+        let started = Job::start("test", graph, settings, store.cloned()).await;
         started.map_err(|error| Failure::broke(self.name, &error))
     }
 

@@ -40,13 +40,31 @@ pub enum Feature {
     TemporalJoins,
     /// `EMIT CHANGES` and `EMIT ON WINDOW CLOSE`.
     Emit,
+    /// Tables that are changelogs.
+    Changelogs,
+    /// `GROUPING SETS`, `ROLLUP` and `CUBE`, also beside a window.
+    GroupingSets,
+    /// A query in the place of a value.
+    ScalarQueries,
+    /// `unnest` of lists.
+    Unnest,
+    /// `LAG`, `NTILE`, `SUM … ROWS` and their like over the rows of a window.
+    WindowFunctions,
+    /// JSON in text.
+    Json,
+    /// `ORDER BY … LIMIT` at the top.
+    OrderLimit,
+    /// Tables without a connector.
+    MemoryTables,
+    /// `allowed_lateness`, and rows that make use of it.
+    Lateness,
 }
 
 use Feature::*;
 
 impl Feature {
     /// Every feature.
-    pub const ALL: [Feature; 17] = [
+    pub const ALL: [Feature; 26] = [
         Windows,
         Sessions,
         Cumulate,
@@ -64,6 +82,15 @@ impl Feature {
         WindowTables,
         TemporalJoins,
         Emit,
+        Changelogs,
+        GroupingSets,
+        ScalarQueries,
+        Unnest,
+        WindowFunctions,
+        Json,
+        OrderLimit,
+        MemoryTables,
+        Lateness,
     ];
 
     fn name(self) -> &'static str {
@@ -85,6 +112,15 @@ impl Feature {
             WindowTables => "window-tables",
             TemporalJoins => "temporal-joins",
             Emit => "emit",
+            Changelogs => "changelogs",
+            GroupingSets => "grouping-sets",
+            ScalarQueries => "scalar-queries",
+            Unnest => "unnest",
+            WindowFunctions => "window-functions",
+            Json => "json",
+            OrderLimit => "order-limit",
+            MemoryTables => "memory-tables",
+            Lateness => "lateness",
         }
     }
 }

@@ -6,23 +6,32 @@ use super::feature::Feature;
 use super::relation::{Column, Kind, Relation, comparable, of_kind};
 use super::rows;
 use crate::rng::Rng;
+use memory_table::MemoryTable;
 
 mod combine;
+mod grouping_sets;
+mod json;
+mod memory_table;
+mod order_limit;
 mod ranking;
+mod scalar_query;
 mod table_function;
+mod unnest;
+mod window_function;
 
 /// Makes queries up.
 pub(super) struct Generator {
     rng: Rng,
     features: Vec<Feature>,
     names: usize,
+    memory: Vec<MemoryTable>,
 }
 
 /// One way to make a relation.
 type Shape = fn(&mut Generator, usize) -> Relation;
 
 /// What a relation can be, with the feature that it needs and how often it is chosen.
-static SHAPES: [(Option<Feature>, usize, Shape); 14] = [
+static SHAPES: [(Option<Feature>, usize, Shape); 19] = [
     (None, 1, Generator::derived),
     (Some(Feature::Windows), 4, Generator::windowed),
     (Some(Feature::Windows), 1, Generator::window_again),
@@ -37,20 +46,30 @@ static SHAPES: [(Option<Feature>, usize, Shape); 14] = [
     (Some(Feature::SetOperations), 1, Generator::set_operation),
     (Some(Feature::WindowTables), 3, Generator::window_table),
     (Some(Feature::TemporalJoins), 2, Generator::temporal_join),
+    (Some(Feature::GroupingSets), 2, Generator::grouping_sets),
+    (Some(Feature::GroupingSets), 1, Generator::window_grouping_sets),
+    (Some(Feature::ScalarQueries), 2, Generator::scalar_query),
+    (Some(Feature::WindowFunctions), 2, Generator::window_functions),
+    (Some(Feature::MemoryTables), 2, Generator::memory_table),
 ];
 
 impl Generator {
     pub(super) fn new(rng: Rng, features: &[Feature]) -> Self {
-        Generator { rng, features: features.to_vec(), names: 0 }
+        Generator { rng, features: features.to_vec(), names: 0, memory: Vec::new() }
     }
 
-    /// The statement of a case: a select, whose windows are shown as they are or by their bounds, and when it gives its
-    /// results.
+    /// The statements of a case: a select, whose windows are shown as they are or by their bounds, and when it gives its
+    /// results; before it the memory tables that it reads.
     pub(super) fn query(&mut self) -> String {
         let depth = 1 + self.rng.below(3);
         let relation = self.relation(depth);
+        if self.has(Feature::OrderLimit) && self.rng.chance(15) {
+            let select = self.first_rows(relation);
+            return self.with_memory_tables(select);
+        }
         let emit = self.emit(relation.updating);
-        format!("{}{emit}", self.shown(relation))
+        let select = format!("{}{emit}", self.shown(relation));
+        self.with_memory_tables(select)
     }
 
     fn emit(&mut self, updating: bool) -> &'static str {
@@ -117,8 +136,22 @@ impl Generator {
         self.table(depth)
     }
 
+    /// The name of a table of plain rows, sometimes of one whose rows can be taken back.
+    fn table_name(&mut self) -> &'static str {
+        if self.has(Feature::Changelogs) && self.rng.chance(20) {
+            return rows::CHANGES;
+        }
+        rows::TABLES[self.rng.below(rows::TABLES.len())]
+    }
+
     fn table(&mut self, _depth: usize) -> Relation {
-        let (table, alias) = (*self.rng.pick(&rows::TABLES), self.name("t"));
+        if self.has(Feature::Unnest) && self.rng.chance(8) {
+            return self.unnested();
+        }
+        if self.has(Feature::Json) && self.rng.chance(8) {
+            return self.out_of_json();
+        }
+        let (table, alias) = (self.table_name(), self.name("t"));
         let all: Vec<Column> = rows::columns()
             .into_iter()
             .map(|column| Column { name: format!("{alias}.{}", column.name), kind: column.kind })
@@ -134,7 +167,7 @@ impl Generator {
         if self.rng.chance(40) {
             sql += &format!(" WHERE {}", predicate(&mut self.rng, &all, 1));
         }
-        Relation { sql, columns, window: None, window_call: None, updating: false }
+        Relation { sql, columns, window: None, window_call: None, updating: table == rows::CHANGES }
     }
 
     /// Another relation, filtered and with expressions for columns.

@@ -1,5 +1,8 @@
-//! Made-up tables: few columns with few values, so that keys meet, with nulls, duplicates, ties in time, quiet
-//! stretches and sometimes no rows at all.
+//! Made-up tables of rows that only come: few columns with few values, so that keys meet, with nulls, duplicates, ties in time, quiet
+//! stretches and sometimes no rows at all. Tables of changes and of lists and JSON are made of them.
+
+mod changes;
+pub(super) mod nested;
 
 use std::sync::Arc;
 
@@ -14,8 +17,14 @@ use arrow::record_batch::RecordBatch;
 use super::relation::{Column, Kind};
 use crate::rng::Rng;
 
-/// The tables.
+/// The tables of plain rows.
 pub(super) const TABLES: [&str; 3] = ["a", "b", "c"];
+/// The table of the same columns that is a changelog.
+pub(super) const CHANGES: &str = "d";
+/// The table with lists and JSON.
+pub(super) const NESTED: &str = "e";
+/// Every table.
+pub(super) const ALL: [&str; 5] = ["a", "b", "c", CHANGES, NESTED];
 
 const SECOND: i64 = 1_000_000_000;
 /// 2024-01-01 00:00:00.
@@ -38,12 +47,14 @@ pub(super) fn columns() -> Vec<Column> {
     kinds.into_iter().map(|(name, kind)| Column { name: name.to_owned(), kind }).collect()
 }
 
-/// The declaration of a table.
-pub(super) fn declaration(table: &str) -> String {
+/// The declaration of a table; what else its options say stands behind the others.
+pub(super) fn declaration(table: &str, options: &str) -> String {
+    let columns = if table == NESTED { nested::DECLARED } else { "y DOUBLE, z DOUBLE, b BOOLEAN" };
+    let format = if table == CHANGES { ", format = 'debezium_json'" } else { "" };
     format!(
-        "CREATE TABLE {table} (ts TIMESTAMP NOT NULL, k BIGINT, j BIGINT NOT NULL, s TEXT, x BIGINT, y DOUBLE, \
-         z DOUBLE, b BOOLEAN,\n    WATERMARK FOR ts AS (ts - INTERVAL '4 seconds'))\n    \
-         WITH (connector = 'single_file', path = '{table}.json', type = 'source');\n"
+        "CREATE TABLE {table} (ts TIMESTAMP NOT NULL, k BIGINT, j BIGINT NOT NULL, s TEXT, x BIGINT, {columns},\n    \
+         WATERMARK FOR ts AS (ts - INTERVAL '4 seconds'))\n    \
+         WITH (connector = 'single_file', path = '{table}.json'{format}{options}, type = 'source');\n"
     )
 }
 
@@ -61,11 +72,21 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// Rows for a table, in an order that makes none of them late.
+/// Rows for a table, in an order that makes none of them late; those of a changelog with their weights.
 ///
 /// # Errors
 /// Never, unless a column does not fit the schema.
-pub(super) fn rows(rng: &mut Rng) -> Result<RecordBatch, ArrowError> {
+pub(super) fn rows(table: &str, rng: &mut Rng) -> Result<RecordBatch, ArrowError> {
+    let (rows, times) = drawn(rng)?;
+    match table {
+        CHANGES => changes::of(&rows, &times, rng),
+        NESTED => arrived(&nested::of(&rows, rng)?, &times, rng),
+        _ => arrived(&rows, &times, rng),
+    }
+}
+
+/// Rows in order of time, and their times.
+fn drawn(rng: &mut Rng) -> Result<(RecordBatch, Vec<i64>), ArrowError> {
     let count = match rng.below(10) {
         0 => 0,
         1 => 1,
@@ -107,8 +128,12 @@ pub(super) fn rows(rng: &mut Rng) -> Result<RecordBatch, ArrowError> {
         Arc::new(Float64Array::from(z)),
         Arc::new(BooleanArray::from(b)),
     ];
-    let rows = RecordBatch::try_new(schema(), columns)?;
-    take_record_batch(&rows, &UInt64Array::from(arrival(&times, rng)))
+    Ok((RecordBatch::try_new(schema(), columns)?, times))
+}
+
+/// The rows as they arrive.
+fn arrived(rows: &RecordBatch, times: &[i64], rng: &mut Rng) -> Result<RecordBatch, ArrowError> {
+    take_record_batch(rows, &UInt64Array::from(arrival(times, rng)))
 }
 
 /// Rows some of which come twice, each up to the lag after its time.

@@ -3,9 +3,11 @@
 use arrow::array::UInt64Array;
 use arrow::compute::take_record_batch;
 use arrow::record_batch::RecordBatch;
+use headwater_core::schema::weights;
 use tokio::runtime::Runtime;
 
 use super::RandomCase;
+use crate::changelog;
 use crate::error::Failure;
 
 /// How often a smaller case is tried.
@@ -54,5 +56,15 @@ fn without(rows: &RecordBatch, part: usize, parts: usize) -> Option<RecordBatch>
         return None;
     }
     let kept: Vec<u64> = (0..count).filter(|row| *row < start || *row >= end).map(|row| row as u64).collect();
-    take_record_batch(rows, &UInt64Array::from(kept)).ok()
+    covered(take_record_batch(rows, &UInt64Array::from(kept)).ok()?)
+}
+
+/// The changes without those that take back what is not there any more; any other rows as they are.
+fn covered(rows: RecordBatch) -> Option<RecordBatch> {
+    if weights(&rows).is_none() {
+        return Some(rows);
+    }
+    let uncovered = changelog::uncovered(&rows).ok()?.into_iter().enumerate();
+    let kept: Vec<u64> = uncovered.filter(|(_, uncovered)| !uncovered).map(|(change, _)| change as u64).collect();
+    take_record_batch(&rows, &UInt64Array::from(kept)).ok()
 }

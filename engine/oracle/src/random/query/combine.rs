@@ -68,7 +68,7 @@ impl Generator {
     }
 
     /// The other side of a join is no deeper than it has to be: rows multiply.
-    fn shallower(&self, depth: usize) -> usize {
+    pub(super) fn shallower(&self, depth: usize) -> usize {
         depth.saturating_sub(2)
     }
 

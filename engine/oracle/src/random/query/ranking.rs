@@ -60,7 +60,7 @@ impl Generator {
         Relation { sql, columns, window: window.map(str::to_owned), window_call: input.window_call, updating }
     }
 
-    fn direction(&mut self) -> &'static str {
+    pub(super) fn direction(&mut self) -> &'static str {
         DIRECTIONS[self.rng.below(DIRECTIONS.len())]
     }
 }

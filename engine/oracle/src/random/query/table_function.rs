@@ -9,7 +9,7 @@ use super::Generator;
 impl Generator {
     /// The rows of a table with their windows, or what they come to by window. The window is its end.
     pub(super) fn window_table(&mut self, _depth: usize) -> Relation {
-        let (table, alias) = (*self.rng.pick(&rows::TABLES), self.name("t"));
+        let (table, alias) = (self.table_name(), self.name("t"));
         let keys = self.session_keys();
         let (call, sessions) = self.window_table_call(table, &keys);
         let call = if self.rng.chance(50) { format!("TABLE({call})") } else { call };
@@ -89,7 +89,7 @@ impl Generator {
     /// Rows of a table with the versions of another that held at their time.
     pub(super) fn temporal_join(&mut self, _depth: usize) -> Relation {
         let left = self.table(0);
-        let (versions, a, b) = (*self.rng.pick(&rows::TABLES), self.name("l"), self.name("r"));
+        let (versions, a, b) = (self.table_name(), self.name("l"), self.name("r"));
         let Some(time) = of_kind(&left.columns, Kind::Time).first().map(|column| column.name.clone()) else {
             return left;
         };
