@@ -37,6 +37,10 @@ pub(crate) fn declare(
         let error = TableError::new("a file of changes cannot be looked up").with_option("format");
         return Err(error.with_hint("look up a file that has a row a key"));
     }
+    if !source.bounded() {
+        let error = TableError::new("a watched folder cannot be looked up").with_option("watch");
+        return Err(error.with_hint("leave watch out: the files are read when a job starts"));
+    }
     Ok(Arc::new(FileLookup { table, source, key }))
 }
 
@@ -60,7 +64,7 @@ impl FileLookup {
         loop {
             match opened.next().await? {
                 SourceEvent::Partitions(_) => {}
-                SourceEvent::Batch { batch, .. } => batches.push(batch),
+                SourceEvent::Batch { batch, .. } | SourceEvent::Sifted { batch, .. } => batches.push(batch),
                 SourceEvent::End => break,
             }
         }

@@ -44,7 +44,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0 as u64;
         match UNITS[..4].iter().find(|(_, size)| bytes >= *size) {
-            Some((name, size)) if bytes % size == 0 => write!(f, "{}{name}", bytes / size),
+            Some((name, size)) if bytes.is_multiple_of(*size) => write!(f, "{}{name}", bytes / size),
             Some((name, size)) => write!(f, "{:.1}{name}", bytes as f64 / *size as f64),
             None => write!(f, "{bytes}B"),
         }

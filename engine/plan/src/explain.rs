@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::physical_expr::PhysicalExpr;
+use headwater_core::StreamSchema;
 
 use crate::awaited::{Call, LookupNode};
 use crate::graph::{Graph, NodeId};
-use crate::node::{Aggregate, JoinNode, JoinTime, NodeKind, Phase, UnnestKind};
+use crate::node::{Aggregate, JoinNode, JoinTime, NodeKind, OrderNode, Phase, UnnestKind, UpsertNode};
 use crate::window::Window;
 
 impl Graph {
@@ -38,7 +39,6 @@ impl Graph {
     /// One line about a node: what it does, with its expressions. Two nodes with the same line and the same schema do
     /// the same, so it also tells whether a checkpoint's state fits.
     pub fn describe(&self, id: NodeId) -> String {
-        let list = |items: Vec<String>| items.join(", ");
         match &self.nodes[id].kind {
             NodeKind::Source(source) => {
                 let watermark = source.watermark.as_ref().map(|w| format!(", watermark {w}")).unwrap_or_default();
@@ -65,6 +65,7 @@ impl Graph {
                 let bound = node.bound.map(|bound| format!(" up to {bound}")).unwrap_or_default();
                 format!("window functions [{functions}]{bound}, updating{}", kept(node.ttl))
             }
+            NodeKind::Upsert(upsert) => describe_upsert(upsert, &self.nodes[id].schema),
             NodeKind::Join(join) => describe_join(join),
             NodeKind::Lookup(lookup) => describe_lookup(lookup),
             NodeKind::Call(node) => {
@@ -88,21 +89,17 @@ impl Graph {
             }
             NodeKind::Hold(_) => "hold until windows close".to_owned(),
             NodeKind::LateRows(node) => {
-                let windows = list(node.windows.iter().map(ToString::to_string).collect());
+                let windows = list(node.windows.iter().map(|slicing| Window::Sliced(*slicing).to_string()).collect());
                 format!("late rows of {windows}")
             }
             NodeKind::BadRecords => "records that cannot be read".to_owned(),
             NodeKind::Settle => "settle changes".to_owned(),
+            NodeKind::Delay(by) => format!("wait {} for late rows", humane(*by)),
             NodeKind::Fold { every } => {
                 let every = every.map(|every| format!(", every {}", humane(every))).unwrap_or_default();
                 format!("fold changes{every}")
             }
-            NodeKind::Order(order) => {
-                let by = list(order.by.iter().map(ToString::to_string).collect());
-                let fetch = order.fetch.map(|fetch| format!(", first {fetch}")).unwrap_or_default();
-                let skip = if order.skip > 0 { format!(" after {}", order.skip) } else { String::new() };
-                format!("order by [{by}]{fetch}{skip} at the end")
-            }
+            NodeKind::Order(order) => describe_order(order),
             NodeKind::Union => "union".to_owned(),
             NodeKind::Sink(sink) => format!("sink {}", sink.table),
         }
@@ -126,6 +123,22 @@ fn aggregation(phase: Phase, keys: &[Arc<dyn PhysicalExpr>], aggregates: &[Aggre
 
 fn kept(ttl: Option<Duration>) -> String {
     ttl.map(|ttl| format!(", kept {}", humane(ttl))).unwrap_or_default()
+}
+
+fn list(items: Vec<String>) -> String {
+    items.join(", ")
+}
+
+fn describe_order(order: &OrderNode) -> String {
+    let by = list(order.by.iter().map(ToString::to_string).collect());
+    let fetch = order.fetch.map(|fetch| format!(", first {fetch}")).unwrap_or_default();
+    let skip = if order.skip > 0 { format!(" after {}", order.skip) } else { String::new() };
+    format!("order by [{by}]{fetch}{skip} at the end")
+}
+
+fn describe_upsert(upsert: &UpsertNode, schema: &StreamSchema) -> String {
+    let key = upsert.key.iter().map(|index| format!("{}@{index}", schema.full().field(*index).name()));
+    format!("last row by [{}], updating{}", list(key.collect()), kept(upsert.ttl))
 }
 
 fn describe_join(join: &JoinNode) -> String {

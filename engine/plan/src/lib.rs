@@ -20,7 +20,7 @@ pub use catalog::{ColumnDeclaration, ConnectorTable, Connectors, SinkSpec, Table
 pub use graph::{Edge, Graph, GraphError, Node, NodeId, Partitioning};
 pub use node::{
     Aggregate, AssignWindowsNode, GroupAggregateNode, JoinNode, JoinTime, KeyedWindowFunctionNode, LateRowsNode,
-    MapNode, NodeKind, OrderNode, Phase, Rank, SinkNode, SourceNode, UnnestColumn, UnnestKind, UnnestNode,
+    MapNode, NodeKind, OrderNode, Phase, Rank, SinkNode, SourceNode, UnnestColumn, UnnestKind, UnnestNode, UpsertNode,
     WindowAggregateNode, WindowFunctionNode,
 };
 pub use options::{OptionValue, Options};

@@ -32,6 +32,8 @@ pub enum NodeKind {
     WindowFunction(WindowFunctionNode),
     /// Evaluates SQL window functions over all rows of a partition, anew whenever the partition changes.
     KeyedWindowFunction(KeyedWindowFunctionNode),
+    /// Keeps the last row of each key, and makes a changelog of upserts.
+    Upsert(UpsertNode),
     /// Joins two inputs: input 0 is the left one, input 1 the right one.
     Join(JoinNode),
     /// Joins rows with those of a table that is looked up by its key.
@@ -43,6 +45,8 @@ pub enum NodeKind {
     /// Turns a changelog with event times into an append-only stream: a row comes out once the watermark has passed its
     /// event time, if it has not been taken back by then. A change of a row that is out already is late.
     Settle,
+    /// Holds the watermark back by so much, for rows that come late by no more.
+    Delay(Duration),
     /// Gives each row once for every window that it falls in.
     AssignWindows(AssignWindowsNode),
     /// Holds changes back until the watermark has passed their event time; rows find their instance by these columns.
@@ -90,6 +94,11 @@ pub struct SourceNode {
     pub idle_after: Option<Duration>,
     /// How far a partition may be ahead of the slowest one that is awake, in event time; further ahead, it is not read.
     pub max_drift: Option<Duration>,
+    /// How far behind the watermark rows may be and still count. The nodes that count them know it too: it is said here
+    /// for who looks at the source alone.
+    pub lateness: Duration,
+    /// The visible columns that nobody looks at: they hold any value of their type.
+    pub unread: Vec<usize>,
     /// The least by which the watermark advances.
     pub watermark_step: Duration,
 }
@@ -183,8 +192,8 @@ pub struct AssignWindowsNode {
 /// Which rows come too late: those for which every one of the windows over their source has closed.
 #[derive(Clone, Debug)]
 pub struct LateRowsNode {
-    /// The windows; at least one.
-    pub windows: Vec<Window>,
+    /// The windows; at least one. When a session is over is not known from the time of a row alone.
+    pub windows: Vec<Slicing>,
     /// How long after its end a window still takes rows.
     pub lateness: Duration,
 }
@@ -202,6 +211,18 @@ pub struct KeyedWindowFunctionNode {
     /// not be kept or sent. Set only where every function is a rank.
     pub bound: Option<usize>,
     /// A row this old is forgotten.
+    pub ttl: Option<Duration>,
+}
+
+/// The last row of each key.
+///
+/// Input: upserts. A row that comes takes the place of the last one of its key; of one that goes only the key matters.
+/// Output: a changelog of the same columns, with each row whole that it takes back.
+#[derive(Clone, Debug)]
+pub struct UpsertNode {
+    /// The columns of the key.
+    pub key: Vec<usize>,
+    /// A row this old is forgotten. `None` keeps all.
     pub ttl: Option<Duration>,
 }
 

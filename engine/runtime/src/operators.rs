@@ -12,6 +12,7 @@ use headwater_plan::{Graph, JoinTime, NodeId, NodeKind, Partitioning, Phase, Win
 mod aggregation;
 mod assign_windows;
 mod chunk;
+mod delay;
 mod equality;
 pub(crate) mod evaluate;
 mod fold;
@@ -36,6 +37,7 @@ mod state_log;
 mod storage;
 mod union;
 mod unnest;
+mod upsert;
 mod window_function;
 mod window_rows;
 
@@ -43,6 +45,7 @@ pub use source_columns::{SourceColumns, SourceRows};
 pub use storage::{SpillSpace, Storage};
 
 use assign_windows::AssignWindows;
+use delay::Delay;
 use fold::FoldOperator;
 use group_aggregate::{GroupAggregate, GroupPartial, Recompute};
 use hold::Hold;
@@ -56,6 +59,7 @@ use settle::Settle;
 use slice_aggregate::{SliceAggregate, SlicePartial};
 use union::UnionOperator;
 use unnest::Unnest;
+use upsert::Upsert;
 use window_function::WindowFunctionOperator;
 
 /// How many rows an emitted batch has at most, and how many groups a partial aggregation holds before it lets go.
@@ -83,6 +87,7 @@ pub fn build(graph: &Graph, node: NodeId, storage: &Storage) -> Result<Box<dyn O
         NodeKind::KeyedWindowFunction(function) => {
             Box::new(KeyedWindowFunction::new(function, &input(0)?, schema, hash(0), storage)?)
         }
+        NodeKind::Upsert(upsert) => Box::new(Upsert::new(upsert, &input(0)?, schema, hash(0), storage)),
         NodeKind::Join(join) => {
             let inputs = JoinInputs { schemas: [input(0)?, input(1)?], hash_columns: [hash(0), hash(1)] };
             match join.time {
@@ -91,6 +96,7 @@ pub fn build(graph: &Graph, node: NodeId, storage: &Storage) -> Result<Box<dyn O
             }
         }
         NodeKind::Unnest(unnest) => Box::new(Unnest::new(unnest, schema)),
+        NodeKind::Delay(by) => Box::new(Delay::new(*by)),
         NodeKind::Settle => Box::new(Settle::new(&input(0)?, schema, hash(0))),
         NodeKind::AssignWindows(assign) => Box::new(AssignWindows::new(assign, schema)),
         NodeKind::Hold(keys) => Box::new(Hold::new(&schema, keys.clone())),

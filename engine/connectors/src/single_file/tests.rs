@@ -86,7 +86,7 @@ async fn bad_lines_are_given_out_with_their_place_at_any_stop() {
     crate::source_contract::read_some(&mut *reader, usize::MAX, &mut rows).await;
     let letters = rows.remove(crate::source_contract::BAD).unwrap();
     let [letter] = letters.as_slice() else { panic!("{letters:?}") };
-    let place = format!("{{\"topic\":\"{}\",\"offset\":3,\"reason\":\"", path.display());
+    let place = format!("{{\"topic\":\"{}\",\"partition\":null,\"offset\":3,\"reason\":\"", path.display());
     assert!(letter.starts_with(&place) && letter.ends_with("\"bytes\":\"5b5d\"}"), "{letter}");
     assert_eq!(rows.into_values().next().unwrap(), ["{\"n\":1}"]);
     assert_eq!(reader.bad_records(), 1);

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod assign_windows_oracle;
 mod drive;
+mod held_oracle;
 mod late_rows_oracle;
 mod oracle;
 mod plan;
@@ -11,4 +13,5 @@ mod scripts;
 mod session_oracle;
 mod slice_oracle;
 mod source_columns;
+mod upsert_model;
 mod window_function_oracle;
