@@ -23,7 +23,7 @@ use headwater_plan::{GroupAggregateNode, Phase};
 use super::aggregation::Aggregation;
 use super::chunk::ChunkNames;
 use super::equality::equal_rows;
-use super::group_table::GroupTable;
+use super::group_table::{GroupResults, GroupTable};
 use super::retention::Retention;
 use super::row_table::{Changes, RowTable, SlotId};
 use super::state_log::{StateLog, split_weight};
@@ -100,10 +100,8 @@ impl GroupAggregate {
         merged.merge(&old)?;
         merged.merge(&changed)?;
         let states = merged.into_states()?;
-        let mut finished = GroupTable::new(&self.aggregation)?;
-        finished.merge(&states)?;
         let mut columns = states.columns().to_vec();
-        columns.extend(finished.into_results()?.results);
+        columns.extend(GroupResults::of_states(&self.aggregation, &states)?.results);
         let new = self.lay_out(columns, states.num_rows())?;
         self.emit(&old, &new, out)?;
         self.keep(&old, new)

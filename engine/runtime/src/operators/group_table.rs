@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, new_null_array};
+use arrow::array::{ArrayRef, UInt64Array, new_null_array};
+use arrow::compute::take_arrays;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
@@ -116,6 +117,9 @@ fn empty_state(columns: &AggregateColumns) -> Result<Vec<ArrayRef>, OperatorErro
 pub(super) struct GroupKeys {
     /// `None` where there are no keys: all rows are one group then.
     values: Option<Box<dyn GroupValues>>,
+    /// The numbers by those of DataFusion, where these are others: of the new keys of a batch it numbers those last that
+    /// have the hash of another key, as `('a', NULL)` has that of `(NULL, 'a')`.
+    numbers: Option<Vec<usize>>,
     seen_rows: bool,
 }
 
@@ -127,7 +131,7 @@ impl GroupKeys {
             true => None,
             false => Some(new_group_values(schema.clone(), &GroupOrdering::None).map_err(|e| failed("group", e))?),
         };
-        Ok(GroupKeys { values, seen_rows: false })
+        Ok(GroupKeys { values, numbers: None, seen_rows: false })
     }
 
     /// The number of each row's group, into `groups`.
@@ -135,7 +139,16 @@ impl GroupKeys {
         self.seen_rows |= rows.count > 0;
         groups.clear();
         match &mut self.values {
-            Some(values) => values.intern(&rows.keys, groups).map_err(|e| failed("group", e)),
+            Some(values) => {
+                let before = values.len();
+                values.intern(&rows.keys, groups).map_err(|e| failed("group", e))?;
+                if self.numbers.is_some() || !is_in_order(groups, before) {
+                    let numbers = self.numbers.get_or_insert_with(|| (0..before).collect());
+                    numbers.resize(values.len(), usize::MAX);
+                    renumber(groups, numbers, before);
+                }
+                Ok(())
+            }
             None => {
                 groups.resize(rows.count, 0);
                 Ok(())
@@ -149,14 +162,38 @@ impl GroupKeys {
     }
 
     fn into_columns(self) -> Result<Vec<ArrayRef>, OperatorError> {
-        match self.values {
-            Some(mut values) => values.emit(EmitTo::All).map_err(|e| failed("list the groups of", e)),
-            None => Ok(Vec::new()),
-        }
+        let Some(mut values) = self.values else { return Ok(Vec::new()) };
+        let columns = values.emit(EmitTo::All).map_err(|e| failed("list the groups of", e))?;
+        let Some(numbers) = self.numbers else { return Ok(columns) };
+        let mut places = vec![0; numbers.len()];
+        numbers.iter().enumerate().for_each(|(place, number)| places[*number] = place as u64);
+        take_arrays(&columns, &UInt64Array::from(places), None)
+            .map_err(|source| OperatorError::arrow("list the groups of rows by key", source))
     }
 
     fn size(&self) -> usize {
         self.values.as_ref().map_or(0, |values| values.size())
+    }
+}
+
+/// Whether keys that came first have the numbers from `before` on, one after another.
+fn is_in_order(groups: &[usize], before: usize) -> bool {
+    let mut next = before;
+    groups.iter().all(|group| {
+        next += usize::from(*group == next);
+        *group < next
+    })
+}
+
+/// Puts our numbers in the place of DataFusion's; a key that has none yet gets the next one from `next` on.
+fn renumber(groups: &mut [usize], numbers: &mut [usize], mut next: usize) {
+    for group in groups {
+        let number = &mut numbers[*group];
+        if *number == usize::MAX {
+            *number = next;
+            next += 1;
+        }
+        *group = *number;
     }
 }
 
@@ -263,5 +300,18 @@ impl GroupResults {
         let mut accumulators = Accumulators::new(aggregation)?;
         accumulators.add(&rows, &groups, rows.count)?;
         Ok(GroupResults { keys: rows.keys, results: accumulators.results()?, count: rows.count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_numbered_as_they_come_however_they_were_numbered() {
+        assert!(is_in_order(&[2, 0, 3, 2, 1, 4], 2) && !is_in_order(&[3, 2], 2));
+        let (mut groups, mut numbers) = ([3, 0, 2, 3, 4], [0, 1, usize::MAX, usize::MAX, usize::MAX]);
+        renumber(&mut groups, &mut numbers, 2);
+        assert_eq!((groups, numbers), ([2, 0, 3, 2, 4], [0, 1, 3, 2, 4]));
     }
 }
