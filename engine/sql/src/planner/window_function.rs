@@ -68,7 +68,10 @@ impl Streams<'_> {
             let functions: Vec<_> = functions.into_iter().map(|(_, function, _)| function).collect();
             let calls = Calls { functions, ranks: ranks.unwrap_or_default() };
             stream = match partitions {
-                Partitions::Windowed(hash) => self.windowed_calls(&stream, calls, hash, &fields),
+                Partitions::Windowed(hash) => {
+                    let punctual = self.builder.punctual(stream);
+                    self.windowed_calls(&punctual, calls, hash, &fields)
+                }
                 Partitions::Keyed => self.keyed_calls(&stream, calls, &fields)?,
             };
         }
