@@ -42,16 +42,7 @@ INSERT INTO windows SELECT window.start AS start, orders FROM (
 );
 """
 
-SINCE_QUERY = """\
-CREATE TABLE orders (n BIGINT) WITH (
-    connector = 'kafka', topic_pattern = 'orders-.*', format = 'json', bad_data = 'drop',
-    'source.offset' = 'timestamp', 'source.timestamp' = '{since}'
-);
-CREATE TABLE since WITH (connector = 'kafka', topic = 'since', format = 'json', type = 'sink');
-INSERT INTO since SELECT n FROM orders;
-"""
 BEGAN_S = 1_770_000_000
-SINCE = 300
 
 
 def check(claim, folder):
@@ -60,7 +51,7 @@ def check(claim, folder):
     (queries / "orders.sql").write_text(QUERY)
     dice = random.Random(3)
     with KafkaBroker(folder) as broker:
-        for name, partitions in [("orders-a", 1), ("other", 1), ("unread", 1), ("read", 2), ("windows", 1), ("since", 1)]:
+        for name, partitions in [("orders-a", 1), ("other", 1), ("unread", 1), ("read", 2), ("windows", 1)]:
             broker.create_topic(name, partitions)
         env = {"BOOTSTRAP_SERVERS": broker.bootstrap_servers, "HEADWATER_DATA_DIR": str(data_dir)}
         sender = Sender(broker)
@@ -97,15 +88,6 @@ def check(claim, folder):
         found = sorted((row["topic"], row["partition"], row["offset"], bytes.fromhex(row["bytes"])) for row in letters)
         claim.equal(found, sorted(sender.bad), "what cannot be read is in its table once, with its place and bytes")
         claim.that(all(row["reason"] for row in letters), "and with the reason")
-
-        query = folder / "since.sql"
-        query.write_text(SINCE_QUERY.format(since=moment(SINCE) + "Z"))
-        expected = [n for n, *_ in sender.good if n >= SINCE]
-        with headwater.Running(folder, "run", query, env=env, name="since", listens=False) as run:
-            checks.wait_until(lambda: len(committed(broker, "since")) >= len(expected), "orders since then are read", 60, alive=run.must_run)
-            claim.equal(run.interrupt(), 0, "`run` ends with 0 at Ctrl-C")
-        found = sorted(json.loads(value)["n"] for *_, value in committed(broker, "since"))
-        claim.equal(found, expected, "a source that begins at a time reads what is of that time or later")
 
         totals = windows(broker)
         claim.equal(len(totals), len({start for start, _ in totals}), "no window is repeated")

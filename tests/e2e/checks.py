@@ -70,8 +70,11 @@ def run(name, check):
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"headwater-{name}-"))
     try:
         check(checks, folder)
-    except Failed:
-        pass
+    except Failed as failed:
+        # What was waited for in vain has been counted by nobody yet.
+        if not checks.broken:
+            print(f"    FAIL  {failed}", flush=True)
+            checks.broken.append(str(failed))
     except Exception:
         traceback.print_exc()
         checks.broken.append("the check itself ended with an exception")
