@@ -59,7 +59,8 @@ def weights_unreadable(claim, folder):
 def broker_unreachable(claim, folder):
     nowhere = f"127.0.0.1:{free_port()}"
     env = {"BOOTSTRAP_SERVERS": nowhere}
-    with headwater.Running(folder, "up", "--data-dir", folder / "away", env=env, name="away") as up:
+    (folder / "none").mkdir()
+    with headwater.Running(folder, "up", "--queries", folder / "none", "--data-dir", folder / "away", env=env, name="away") as up:
         checks.wait_until(lambda: nowhere in up.output(), "an unreachable broker is named", 40, alive=up.must_run)
         claim.that(True, "an unreachable broker is named while it is retried")
         code = up.interrupt(30)
