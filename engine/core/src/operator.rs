@@ -73,8 +73,8 @@ pub trait Operator: Send {
     }
 
     /// Takes back the state of a checkpoint, or what of it `restore_chunk` gave back.
-    fn restore(&mut self, _chunks: Vec<RestoredChunk>, _range: KeyRange) -> Result<(), OperatorError> {
-        Ok(())
+    fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
+        chunks.into_iter().try_for_each(|chunk| self.restore_chunk(chunk, range).map(drop))
     }
 
     /// Rows that came too late for any window since the operator began.

@@ -103,10 +103,6 @@ impl Operator for Upsert {
         self.rows.restore(chunk, range)
     }
 
-    fn restore(&mut self, chunks: Vec<RestoredChunk>, range: KeyRange) -> Result<(), OperatorError> {
-        chunks.into_iter().try_for_each(|chunk| self.restore_chunk(chunk, range).map(drop))
-    }
-
     fn state_bytes(&self) -> usize {
         self.rows.size()
     }
