@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use headwater_plan::{OptionValue, TableDeclaration};
 
-use super::option::{self, Direction, table_error};
+use super::option::{self, Direction, OF_TIME, table_error};
 use super::source::filled_columns;
 use super::{Planner, Result};
 use crate::catalog::{Declaration, LookupTable, Read, Table, Write};
@@ -55,17 +55,8 @@ fn check(create: &CreateTable, fields: &[(Field, &Column)], direction: Option<Di
         let error = looked_up("has no table for what cannot be read").at(value(Some(entry)));
         return Err(error.hint("write bad_data = 'drop'"));
     }
-    let timed = [
-        "event_time_field",
-        "watermark_field",
-        "watermark.step",
-        "watermark.max_drift",
-        "idle_micros",
-        "allowed_lateness",
-        "late_sink",
-    ];
     let clause = create.watermark.as_ref().and_then(|clause| clause.column.span);
-    let said = timed.iter().find_map(|key| option(key)).and_then(|entry| entry.key.span);
+    let said = OF_TIME.iter().find_map(|key| option(key)).and_then(|entry| entry.key.span);
     if let Some(span) = clause.or(said) {
         return Err(looked_up("has no event time").at(span));
     }

@@ -15,10 +15,11 @@ use crate::catalog::Declaration;
 use crate::diagnostic::Diagnostic;
 use crate::statement::{OptionEntry, OptionSyntax};
 
-/// The options that the planner takes for itself.
-const OWN: [&str; 10] = [
-    "connector",
-    "type",
+/// The options that the planner takes for itself, but for those about event time.
+const OWN: [&str; 3] = ["connector", "type", "dead_letter"];
+
+/// The options about event time, all of which the planner takes for itself.
+pub(super) const OF_TIME: [&str; 7] = [
     "event_time_field",
     "watermark_field",
     "watermark.step",
@@ -26,8 +27,12 @@ const OWN: [&str; 10] = [
     "idle_micros",
     "allowed_lateness",
     "late_sink",
-    "dead_letter",
 ];
+
+/// Every option that the planner takes for itself.
+fn own() -> impl Iterator<Item = &'static str> {
+    OWN.into_iter().chain(OF_TIME)
+}
 
 /// How long a partition may be silent when neither the table nor its connector says.
 const IDLE_AFTER: Duration = Duration::from_secs(30);
@@ -132,7 +137,7 @@ pub(super) fn interval(expr: &ast::Expr, binder: &Binder<'_>) -> Result<Duration
 /// Takes the planner's own options from a table's; the rest are the connector's, which also has to know whether the table
 /// is to be read or written.
 pub(super) fn split(values: Vec<(String, OptionValue)>) -> Result<(OwnOptions, Options), TableError> {
-    let (own, mut rest): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
+    let (own, mut rest): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| own().any(|own| own == key));
     // That a table is looked up is said by how the connector is asked for it.
     let is_side = |(key, value): &&(String, OptionValue)| {
         key == "type" && !matches!(value, OptionValue::Text(text) if text == "lookup")
@@ -190,7 +195,7 @@ pub(super) fn table_error(error: TableError, declaration: &Declaration) -> Diagn
     let mut hint = error.hint;
     if let (true, Some(key)) = (unknown, &error.option)
         && !hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean"))
-        && let Some(near) = nearest(key, OWN.into_iter())
+        && let Some(near) = nearest(key, own())
     {
         hint = Some(format!("did you mean '{near}'?"));
     }
@@ -201,7 +206,7 @@ pub(super) fn table_error(error: TableError, declaration: &Declaration) -> Diagn
 fn misspelt<'a>(error: &TableError, declaration: &'a Declaration) -> Option<&'a OptionEntry> {
     let missing = error.option.as_deref().filter(|_| error.message.ends_with("is missing"))?;
     let keys = declaration.options.iter().map(|option| option.key.text.as_str());
-    let near = nearest(missing, keys.filter(|key| !OWN.contains(key)))?;
+    let near = nearest(missing, keys.filter(|key| !own().any(|own| own == *key)))?;
     declaration.options.iter().find(|option| option.key.text == near)
 }
 
