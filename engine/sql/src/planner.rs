@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod awaited;
+mod collected;
 mod corrected;
 mod dead_letter;
 mod emit;

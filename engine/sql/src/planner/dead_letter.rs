@@ -1,25 +1,19 @@
 //! `bad_data = 'dead_letter'`: the records that a source cannot read, into the table that `dead_letter` names.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::common::DFSchema;
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use headwater_core::source::BAD_RECORDS;
 use headwater_core::{SourceFactory, StreamSchema};
 use headwater_plan::options::nearest;
 use headwater_plan::{NodeId, NodeKind, Partitioning};
 
+use super::collected::Collected;
 use super::option::OwnOptions;
 use super::stream::{Role, Stream, Windowed};
 use super::{GraphBuilder, Planner, Result};
-use crate::catalog::{Table, Write};
-use crate::diagnostic::clean::clean;
-use crate::diagnostic::place::Place;
+use crate::catalog::Write;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::parser;
-use crate::script::TableKind;
-use crate::statement::{CreateTable, Name, OptionSyntax};
+use crate::statement::{CreateTable, OptionSyntax};
 
 /// A source that names a table for the records that it cannot read.
 #[derive(Clone, Debug)]
@@ -90,20 +84,9 @@ impl Planner<'_> {
                 continue;
             }
             let stream = letter.stream(&mut self.builder);
-            let view = Name { text: format!("bad records of {}", letter.source), span: None };
             // A batch query reads what can be read.
-            let none = DFSchema::try_from(BAD_RECORDS.clone()).map_err(|error| clean(error, Place::new(&[])))?;
-            let none = EmptyRelation { produce_one_row: false, schema: Arc::new(none) };
-            let query = Arc::new(LogicalPlan::EmptyRelation(none));
-            self.catalog.add(Table::view(&view, TableKind::View, stream, query))?;
-            let text = format!("INSERT INTO \"{}\" SELECT {columns} FROM \"{}\"", letter.table, view.text);
-            for statement in &parser::parse(&text)? {
-                self.statement(&statement.kind, statement).map_err(|error| {
-                    let (source, table) = (&letter.source, &letter.table);
-                    let message = format!("the bad records of '{source}' cannot go to '{table}': {}", error.message);
-                    Diagnostic { span: letter.span, ..Diagnostic::new(message) }.hint_opt(error.hint)
-                })?;
-            }
+            let from = Collected { what: "bad records", source: &letter.source, stream, columns: &columns };
+            self.collect(from, &letter.table, letter.span)?;
         }
         Ok(())
     }

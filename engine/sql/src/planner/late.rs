@@ -1,22 +1,15 @@
 //! `late_sink`: the rows of a source that come too late for all of its windows, into a table of their own.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::common::DFSchema;
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use headwater_core::StreamSchema;
 use headwater_plan::{LateRowsNode, NodeKind, Partitioning, Slicing, Window};
 
+use super::collected::Collected;
 use super::stream::{Stream, Windowed};
 use super::{Planner, Result};
-use crate::catalog::Table;
-use crate::diagnostic::clean::clean;
-use crate::diagnostic::place::Place;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::parser;
-use crate::script::TableKind;
-use crate::statement::{CreateTable, Name};
+use crate::statement::CreateTable;
 
 /// A source that names a table for its late rows.
 #[derive(Clone, Debug)]
@@ -91,20 +84,9 @@ impl Planner<'_> {
                 lateness: Duration::ZERO,
                 ..late.stream.clone()
             };
-            let view = Name { text: format!("late rows of {}", late.source), span: None };
             // What a batch query says is late: nothing, for it has all rows before it begins.
-            let columns = DFSchema::try_from(stream.schema.visible()).map_err(|error| clean(error, Place::new(&[])))?;
-            let none = EmptyRelation { produce_one_row: false, schema: Arc::new(columns) };
-            let query = Arc::new(LogicalPlan::EmptyRelation(none));
-            self.catalog.add(Table::view(&view, TableKind::View, stream, query))?;
-            let text = format!("INSERT INTO \"{}\" SELECT * FROM \"{}\"", late.table, view.text);
-            for statement in &parser::parse(&text)? {
-                self.statement(&statement.kind, statement).map_err(|error| {
-                    let message =
-                        format!("the late rows of '{}' cannot go to '{}': {}", late.source, late.table, error.message);
-                    Diagnostic { span: late.span, ..Diagnostic::new(message) }.hint_opt(error.hint)
-                })?;
-            }
+            let from = Collected { what: "late rows", source: &late.source, stream, columns: "*" };
+            self.collect(from, &late.table, late.span)?;
         }
         Ok(())
     }
