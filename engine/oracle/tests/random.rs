@@ -30,6 +30,6 @@ fn made_up_queries_agree_with_batch() {
 
 #[test]
 fn a_seed_is_a_case() {
-    let (a, b) = (RandomCase::new(7, &Feature::ALL).unwrap(), RandomCase::new(7, &Feature::ALL).unwrap());
+    let (a, b) = (RandomCase::new(7, Feature::ALL).unwrap(), RandomCase::new(7, Feature::ALL).unwrap());
     assert_eq!((a.sql, a.rows), (b.sql, b.rows));
 }

@@ -128,6 +128,15 @@ impl Generator {
         format!("{prefix}{}", self.names)
     }
 
+    /// Every column under a new name, as it is selected and as it is seen from outside.
+    fn renamed(&mut self, seen: &[Column]) -> (Vec<String>, Vec<Column>) {
+        let renamed = seen.iter().map(|column| {
+            let name = self.name("c");
+            (format!("{} AS {name}", column.name), Column { name, kind: column.kind })
+        });
+        renamed.unzip()
+    }
+
     /// Rows with their own event times: a table, filtered and projected, or several of them.
     fn raw(&mut self, depth: usize) -> Relation {
         if depth > 0 && self.has(Feature::UnionAll) && self.rng.chance(15) {
@@ -156,13 +165,7 @@ impl Generator {
             .into_iter()
             .map(|column| Column { name: format!("{alias}.{}", column.name), kind: column.kind })
             .collect();
-        let mut items = Vec::new();
-        let mut columns = Vec::new();
-        for column in &all {
-            let name = self.name("c");
-            items.push(format!("{} AS {name}", column.name));
-            columns.push(Column { name, kind: column.kind });
-        }
+        let (items, columns) = self.renamed(&all);
         let mut sql = format!("SELECT {} FROM {table} AS {alias}", items.join(", "));
         if self.rng.chance(40) {
             sql += &format!(" WHERE {}", predicate(&mut self.rng, &all, 1));

@@ -179,12 +179,7 @@ impl Generator {
                 inner.sql
             )
         };
-        let (mut items, mut columns) = (Vec::new(), Vec::new());
-        for column in &seen {
-            let name = self.name("c");
-            items.push(format!("{} AS {name}", column.name));
-            columns.push(Column { name, kind: column.kind });
-        }
+        let (items, columns) = self.renamed(&seen);
         let sql = format!("SELECT {} FROM ({}) AS {alias} WHERE {condition}", items.join(", "), input.sql);
         Relation { sql, columns, window: None, window_call: None, updating: true }
     }

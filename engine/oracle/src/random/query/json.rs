@@ -27,13 +27,7 @@ impl Generator {
     /// Rows with their own event times, and what their JSON says.
     pub(super) fn out_of_json(&mut self) -> Relation {
         let seen = nested::columns();
-        let mut items = Vec::new();
-        let mut columns = Vec::new();
-        for column in &seen {
-            let name = self.name("c");
-            items.push(format!("{} AS {name}", column.name));
-            columns.push(Column { name, kind: column.kind });
-        }
+        let (mut items, mut columns) = self.renamed(&seen);
         let mut asked = ASKED.to_vec();
         self.rng.shuffle(&mut asked);
         asked.truncate(1 + self.rng.below(4));

@@ -11,12 +11,7 @@ impl Generator {
         let alias = self.name("q");
         let seen = input.seen_as(&alias);
         let (value, kind) = self.single_value(&inner, &seen);
-        let (mut items, mut columns) = (Vec::new(), Vec::new());
-        for column in &seen {
-            let name = self.name("c");
-            items.push(format!("{} AS {name}", column.name));
-            columns.push(Column { name, kind: column.kind });
-        }
+        let (mut items, mut columns) = self.renamed(&seen);
         let compared = if kind.is_exact() { of_kind(&seen, kind) } else { Vec::new() };
         let mut filter = String::new();
         if compared.is_empty() || self.rng.chance(50) {

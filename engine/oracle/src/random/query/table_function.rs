@@ -41,11 +41,9 @@ impl Generator {
             tail += &format!(" GROUP BY {}", groups.join(", "));
             tail += &self.having(&seen);
         } else {
-            for column in &seen {
-                let name = self.name("c");
-                items.push(format!("{} AS {name}", column.name));
-                columns.push(Column { name, kind: column.kind });
-            }
+            let (renamed, seen) = self.renamed(&seen);
+            items.extend(renamed);
+            columns.extend(seen);
         }
         let sql = format!("SELECT {} FROM {call} AS {alias}{tail}", items.join(", "));
         Relation { sql, columns, window: Some(end), window_call: None, updating: false }

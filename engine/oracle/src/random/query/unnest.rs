@@ -21,13 +21,7 @@ impl Generator {
     /// one with nulls at its end.
     pub(super) fn unnested(&mut self) -> Relation {
         let seen = nested::columns();
-        let mut items = Vec::new();
-        let mut columns = Vec::new();
-        for column in &seen {
-            let name = self.name("c");
-            items.push(format!("{} AS {name}", column.name));
-            columns.push(Column { name, kind: column.kind });
-        }
+        let (mut items, mut columns) = self.renamed(&seen);
         let mut lists = LISTS.to_vec();
         if self.has(Feature::Json) {
             lists.extend(JSON_LISTS);
