@@ -98,8 +98,7 @@ impl SinkSpec for Writing {
         encode_lines(&RecordBatch::new_empty(schema.visible()), self.json).map_err(|error| {
             TableError::new(format!("the columns cannot be written: {error}")).with_option("format")
         })?;
-        let hidden = changes.is_some();
-        Ok(Arc::new(Written { writing: self.clone(), key, changes, hidden }))
+        Ok(Arc::new(Written { writing: self.clone(), key, changes }))
     }
 }
 
@@ -109,13 +108,12 @@ struct Written {
     key: usize,
     /// Folds changes, where rows may be taken back.
     changes: Option<Changelog>,
-    hidden: bool,
 }
 
 #[async_trait]
 impl SinkFactory for Written {
     fn wants_hidden_columns(&self) -> bool {
-        self.hidden
+        self.changes.is_some()
     }
 
     async fn open(&self, _: SinkContext) -> Result<Box<dyn Sink>, ConnectorError> {
