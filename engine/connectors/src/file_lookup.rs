@@ -1,6 +1,7 @@
 //! Files as tables that are looked up: read whole when a job starts, and kept in memory by key.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -13,7 +14,6 @@ use headwater_core::lookup::{LookupCache, LookupFactoryRef};
 use headwater_core::source::SourceFactoryRef;
 use headwater_core::{ConnectorError, Lookup, LookupFactory, Positions, SourceContext, SourceEvent};
 use headwater_plan::{ColumnDeclaration, ConnectorTable, TableDeclaration, TableError};
-use std::sync::Arc;
 
 /// The column that a table is looked up by: its primary key.
 pub(crate) fn key_column(columns: &[ColumnDeclaration], primary_key: &[String]) -> Result<usize, TableError> {

@@ -26,6 +26,24 @@ impl BadData {
         let choices = [("fail", BadData::Fail), ("drop", BadData::Drop), ("dead_letter", BadData::DeadLetter)];
         Ok(options.choice("bad_data", &choices)?.unwrap_or(BadData::Fail))
     }
+
+    /// Deals with a record of `table`, found at `place`: logs it, or puts it to the `letters`.
+    ///
+    /// # Errors
+    /// Why it cannot be read, when this is the end.
+    pub(crate) fn deal<'a>(
+        self,
+        letter: DeadLetter<'a>,
+        (table, place): (&str, &str),
+        letters: &mut Vec<DeadLetter<'a>>,
+    ) -> Result<(), String> {
+        match self {
+            BadData::Fail => return Err(letter.reason.to_owned()),
+            BadData::Drop => tracing::warn!(table, place, reason = letter.reason, "dropped a bad record"),
+            BadData::DeadLetter => letters.push(letter),
+        }
+        Ok(())
+    }
 }
 
 /// A record for the table that collects them.

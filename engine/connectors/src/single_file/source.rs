@@ -182,18 +182,11 @@ impl Reader {
         for bad in &decoded.bad {
             let (line, reason) = (numbers.get(bad.index).copied().unwrap_or_default(), bad.reason.as_str());
             let place = format!("{}:{line}", self.path.display());
-            match self.bad_data {
-                BadData::Fail => {
-                    let step = format!("read a record of table {}", self.table);
-                    return Err(ConnectorError::fatal("single_file", place, step, bad.reason.clone()));
-                }
-                BadData::Drop => tracing::warn!(table = %self.table, %place, reason, "dropped a bad record"),
-                BadData::DeadLetter => {
-                    let offset = i64::try_from(line).unwrap_or(i64::MAX);
-                    let bytes = records[bad.index].value;
-                    letters.push(DeadLetter { topic: &self.partition, partition: None, offset, reason, bytes });
-                }
-            }
+            let (offset, bytes) = (i64::try_from(line).unwrap_or(i64::MAX), records[bad.index].value);
+            let letter = DeadLetter { topic: &self.partition, partition: None, offset, reason, bytes };
+            self.bad_data.deal(letter, (&self.table, &place), &mut letters).map_err(|reason| {
+                ConnectorError::fatal("single_file", &place, format!("read a record of table {}", self.table), reason)
+            })?;
             self.bad_records += 1;
         }
         let bad = dead_letters(&letters).map_err(|error| failed(&self.path, "put bad records together", error))?;

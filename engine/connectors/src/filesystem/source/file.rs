@@ -19,7 +19,7 @@ use super::object::ParquetObject;
 use super::{FilePosition, FolderSource};
 use crate::formats::bad_records::{DeadLetter, dead_letters};
 use crate::formats::conform::conform;
-use crate::formats::{BadData, Record, RecordDecoder, RecordFormat};
+use crate::formats::{Record, RecordDecoder, RecordFormat};
 
 const BATCH_ROWS: usize = 8192;
 
@@ -175,18 +175,11 @@ fn read_lines(
     for bad in &decoded.bad {
         let (line, reason) = (numbers.get(bad.index).copied().unwrap_or_default(), bad.reason.as_str());
         let place = format!("{name}:{line}");
-        match source.bad_data {
-            BadData::Fail => {
-                let step = format!("read a record of table {}", source.table);
-                return Err(source.folders.failed(&place, &step, bad.reason.clone()));
-            }
-            BadData::Drop => tracing::warn!(table = %source.table, %place, reason, "dropped a bad record"),
-            BadData::DeadLetter => {
-                let offset = i64::try_from(line).unwrap_or(i64::MAX);
-                let bytes = records[bad.index].value;
-                letters.push(DeadLetter { topic: &path, partition: None, offset, reason, bytes });
-            }
-        }
+        let offset = i64::try_from(line).unwrap_or(i64::MAX);
+        let letter = DeadLetter { topic: &path, partition: None, offset, reason, bytes: records[bad.index].value };
+        source.bad_data.deal(letter, (&source.table, &place), &mut letters).map_err(|reason| {
+            source.folders.failed(&place, &format!("read a record of table {}", source.table), reason)
+        })?;
     }
     let bad = dead_letters(&letters).map_err(|error| source.folders.failed(name, "put bad records together", error))?;
     let batch = declared(source, name, &decoded.batch)?;

@@ -9,7 +9,7 @@ use rdkafka::message::{Message, OwnedMessage};
 use super::message::record;
 use super::{Framing, SourceSpec};
 use crate::formats::bad_records::{DeadLetter, dead_letters};
-use crate::formats::{BadData, Record, RecordDecoder};
+use crate::formats::{Record, RecordDecoder};
 
 /// Decodes the messages of all partitions of an instance.
 pub(super) struct MessageDecoder {
@@ -48,23 +48,12 @@ impl MessageDecoder {
         for bad in &decoded.bad {
             let message = &messages[message_of[bad.index]];
             let (place, reason) = (format!("{name}/{}", message.offset()), bad.reason.as_str());
-            match spec.bad_data {
-                BadData::Fail => {
-                    return Err(spec.failed(
-                        &place,
-                        &format!("read a record of table {}", spec.table),
-                        reason.to_owned(),
-                    ));
-                }
-                BadData::Drop => tracing::warn!(table = %spec.table, %place, reason, "dropped a bad record"),
-                BadData::DeadLetter => letters.push(DeadLetter {
-                    topic: message.topic(),
-                    partition: Some(message.partition()),
-                    offset: message.offset(),
-                    reason,
-                    bytes: records[bad.index].value,
-                }),
-            }
+            let (topic, partition) = (message.topic(), Some(message.partition()));
+            let letter =
+                DeadLetter { topic, partition, offset: message.offset(), reason, bytes: records[bad.index].value };
+            spec.bad_data
+                .deal(letter, (&spec.table, &place), &mut letters)
+                .map_err(|reason| spec.failed(&place, &format!("read a record of table {}", spec.table), reason))?;
             self.bad_records += 1;
         }
         let mut rows = vec![0; messages.len()];
