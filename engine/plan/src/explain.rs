@@ -8,8 +8,11 @@ use datafusion::physical_expr::PhysicalExpr;
 use headwater_core::StreamSchema;
 
 use crate::awaited::{Call, LookupNode};
-use crate::graph::{Graph, NodeId};
-use crate::node::{Aggregate, JoinNode, JoinTime, NodeKind, OrderNode, Phase, UnnestKind, UpsertNode};
+use crate::graph::{Graph, Node, NodeId, Partitioning};
+use crate::node::{
+    Aggregate, GroupAggregateNode, JoinNode, JoinTime, NodeKind, OrderNode, Phase, UnnestKind, UpsertNode,
+    WindowAggregateNode,
+};
 use crate::window::Window;
 
 impl Graph {
@@ -39,86 +42,122 @@ impl Graph {
     /// One line about a node: what it does, with its expressions. Two nodes with the same line and the same schema do
     /// the same, so it also tells whether a checkpoint's state fits.
     pub fn describe(&self, id: NodeId) -> String {
-        match &self.nodes[id].kind {
-            NodeKind::Source(source) => {
-                let watermark = source.watermark.as_ref().map(|w| format!(", watermark {w}")).unwrap_or_default();
-                format!("source {}{watermark}", source.table)
-            }
-            NodeKind::Map(map) => {
-                let columns = list(map.columns.iter().map(ToString::to_string).collect());
-                let filter = map.predicate.as_ref().map(|p| format!(" where {p}")).unwrap_or_default();
-                format!("map [{columns}]{filter}")
-            }
-            NodeKind::WindowAggregate(node) => {
-                format!("{} over {}", aggregation(node.phase, &node.keys, &node.aggregates), node.window)
-            }
-            NodeKind::GroupAggregate(node) => {
-                let changes = if node.phase == Phase::Partial { "" } else { ", updating" };
-                format!("{}{changes}{}", aggregation(node.phase, &node.keys, &node.aggregates), kept(node.ttl))
-            }
-            NodeKind::WindowFunction(node) => {
-                let functions = list(node.functions.iter().map(|f| f.name().to_owned()).collect());
-                format!("window functions [{functions}] when the window closes")
-            }
-            NodeKind::KeyedWindowFunction(node) => {
-                let functions = list(node.functions.iter().map(|f| f.name().to_owned()).collect());
-                let bound = node.bound.map(|bound| format!(" up to {bound}")).unwrap_or_default();
-                format!("window functions [{functions}]{bound}, updating{}", kept(node.ttl))
-            }
-            NodeKind::Upsert(upsert) => describe_upsert(upsert, &self.nodes[id].schema),
-            NodeKind::Join(join) => describe_join(join),
-            NodeKind::Lookup(lookup) => describe_lookup(lookup),
-            NodeKind::Call(node) => {
-                let call = |call: &Call| {
-                    let arguments: Vec<_> = call.arguments.iter().map(ToString::to_string).collect();
-                    format!("{}({})", call.function.name(), arguments.join(", "))
-                };
-                format!("call [{}]", list(node.calls.iter().map(call).collect()))
-            }
-            NodeKind::Unnest(node) => {
-                let columns = node.columns.iter().filter(|column| column.kind != UnnestKind::Repeated);
-                format!("unnest columns {}", list(columns.map(|column| column.input.to_string()).collect()))
-            }
-            NodeKind::AssignWindows(node) => {
-                let late = if node.lateness.is_zero() {
-                    String::new()
-                } else {
-                    format!(", late by up to {}", humane(node.lateness))
-                };
-                format!("assign windows: {}{late}", Window::Sliced(node.slicing))
-            }
-            NodeKind::Hold(_) => "hold until windows close".to_owned(),
-            NodeKind::LateRows(node) => {
-                let windows = list(node.windows.iter().map(|slicing| Window::Sliced(*slicing).to_string()).collect());
-                format!("late rows of {windows}")
-            }
-            NodeKind::BadRecords => "records that cannot be read".to_owned(),
-            NodeKind::Settle => "settle changes".to_owned(),
-            NodeKind::Delay(by) => format!("wait {} for late rows", humane(*by)),
-            NodeKind::Fold { every } => {
-                let every = every.map(|every| format!(", every {}", humane(every))).unwrap_or_default();
-                format!("fold changes{every}")
-            }
-            NodeKind::Order(order) => describe_order(order),
-            NodeKind::Union => "union".to_owned(),
-            NodeKind::Sink(sink) => format!("sink {}", sink.table),
-        }
+        let node = &self.nodes[id];
+        format!("{}{}", node.kind.name(), details(node))
+    }
+
+    /// How rows are exchanged on their way from a node; empty where they go straight on.
+    pub(crate) fn exchange(&self, from: NodeId, partitioning: &Partitioning) -> String {
+        let Partitioning::Hash(columns) = partitioning else { return String::new() };
+        let schema = self.nodes[from].schema.full();
+        let names: Vec<_> = columns.iter().map(|index| schema.field(*index).name().as_str()).collect();
+        if names.is_empty() { "one instance".to_owned() } else { format!("hash({})", names.join(", ")) }
     }
 }
 
-fn aggregation(phase: Phase, keys: &[Arc<dyn PhysicalExpr>], aggregates: &[Aggregate]) -> String {
-    let phase = match phase {
-        Phase::Single => "",
-        Phase::Partial => "partial ",
-        Phase::Final => "final ",
-    };
+impl NodeKind {
+    /// What a node does in a few words, whatever it does it to: what its line begins with.
+    pub fn name(&self) -> String {
+        let name = match self {
+            NodeKind::Source(_) => "source",
+            NodeKind::Map(_) => "map",
+            NodeKind::WindowAggregate(WindowAggregateNode { phase, .. })
+            | NodeKind::GroupAggregate(GroupAggregateNode { phase, .. }) => match phase {
+                Phase::Single => "aggregate",
+                Phase::Partial => "partial aggregate",
+                Phase::Final => "final aggregate",
+            },
+            NodeKind::WindowFunction(_) | NodeKind::KeyedWindowFunction(_) => "window functions",
+            NodeKind::Upsert(_) => "last row",
+            NodeKind::Join(join) => return format!("{} join", join.join_type.to_string().to_lowercase()),
+            NodeKind::Lookup(lookup) if lookup.outer => "left look up",
+            NodeKind::Lookup(_) => "look up",
+            NodeKind::Call(_) => "call",
+            NodeKind::Unnest(_) => "unnest",
+            NodeKind::AssignWindows(_) => "assign windows",
+            NodeKind::Hold(_) => "hold until windows close",
+            NodeKind::LateRows(_) => "late rows",
+            NodeKind::BadRecords => "records that cannot be read",
+            NodeKind::Settle => "settle changes",
+            NodeKind::Delay(_) => "wait",
+            NodeKind::Fold { .. } => "fold changes",
+            NodeKind::Order(_) => "order",
+            NodeKind::Union => "union",
+            NodeKind::Sink(_) => "sink",
+        };
+        name.to_owned()
+    }
+}
+
+/// What a node's line says behind its name.
+fn details(node: &Node) -> String {
+    match &node.kind {
+        NodeKind::Source(source) => {
+            let watermark = source.watermark.as_ref().map(|w| format!(", watermark {w}")).unwrap_or_default();
+            format!(" {}{watermark}", source.table)
+        }
+        NodeKind::Map(map) => {
+            let columns = list(map.columns.iter().map(ToString::to_string).collect());
+            let filter = map.predicate.as_ref().map(|p| format!(" where {p}")).unwrap_or_default();
+            format!(" [{columns}]{filter}")
+        }
+        NodeKind::WindowAggregate(node) => {
+            format!("{} over {}", aggregation(&node.keys, &node.aggregates), node.window)
+        }
+        NodeKind::GroupAggregate(node) => {
+            let changes = if node.phase == Phase::Partial { "" } else { ", updating" };
+            format!("{}{changes}{}", aggregation(&node.keys, &node.aggregates), kept(node.ttl))
+        }
+        NodeKind::WindowFunction(node) => {
+            let functions = list(node.functions.iter().map(|f| f.name().to_owned()).collect());
+            format!(" [{functions}] when the window closes")
+        }
+        NodeKind::KeyedWindowFunction(node) => {
+            let functions = list(node.functions.iter().map(|f| f.name().to_owned()).collect());
+            let bound = node.bound.map(|bound| format!(" up to {bound}")).unwrap_or_default();
+            format!(" [{functions}]{bound}, updating{}", kept(node.ttl))
+        }
+        NodeKind::Upsert(upsert) => upsert_details(upsert, &node.schema),
+        NodeKind::Join(join) => join_details(join),
+        NodeKind::Lookup(lookup) => lookup_details(lookup),
+        NodeKind::Call(node) => {
+            let call = |call: &Call| {
+                let arguments: Vec<_> = call.arguments.iter().map(ToString::to_string).collect();
+                format!("{}({})", call.function.name(), arguments.join(", "))
+            };
+            format!(" [{}]", list(node.calls.iter().map(call).collect()))
+        }
+        NodeKind::Unnest(node) => {
+            let columns = node.columns.iter().filter(|column| column.kind != UnnestKind::Repeated);
+            format!(" columns {}", list(columns.map(|column| column.input.to_string()).collect()))
+        }
+        NodeKind::AssignWindows(node) => {
+            let late = match node.lateness.is_zero() {
+                true => String::new(),
+                false => format!(", late by up to {}", humane(node.lateness)),
+            };
+            format!(": {}{late}", Window::Sliced(node.slicing))
+        }
+        NodeKind::LateRows(node) => {
+            let windows = list(node.windows.iter().map(|slicing| Window::Sliced(*slicing).to_string()).collect());
+            format!(" of {windows}")
+        }
+        NodeKind::Delay(by) => format!(" {} for late rows", humane(*by)),
+        NodeKind::Fold { every } => every.map(|every| format!(", every {}", humane(every))).unwrap_or_default(),
+        NodeKind::Order(order) => order_details(order),
+        NodeKind::Hold(_) | NodeKind::BadRecords | NodeKind::Settle | NodeKind::Union => String::new(),
+        NodeKind::Sink(sink) => format!(" {}", sink.table),
+    }
+}
+
+fn aggregation(keys: &[Arc<dyn PhysicalExpr>], aggregates: &[Aggregate]) -> String {
     let keys = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let name = |aggregate: &Aggregate| {
         let filter = aggregate.filter.as_ref().map(|f| format!(" filter {f}")).unwrap_or_default();
         format!("{}{filter}", aggregate.function.name())
     };
     let aggregates = aggregates.iter().map(name).collect::<Vec<_>>().join(", ");
-    format!("{phase}aggregate [{aggregates}] by [{keys}]")
+    format!(" [{aggregates}] by [{keys}]")
 }
 
 fn kept(ttl: Option<Duration>) -> String {
@@ -129,19 +168,19 @@ fn list(items: Vec<String>) -> String {
     items.join(", ")
 }
 
-fn describe_order(order: &OrderNode) -> String {
+fn order_details(order: &OrderNode) -> String {
     let by = list(order.by.iter().map(ToString::to_string).collect());
     let fetch = order.fetch.map(|fetch| format!(", first {fetch}")).unwrap_or_default();
     let skip = if order.skip > 0 { format!(" after {}", order.skip) } else { String::new() };
-    format!("order by [{by}]{fetch}{skip} at the end")
+    format!(" by [{by}]{fetch}{skip} at the end")
 }
 
-fn describe_upsert(upsert: &UpsertNode, schema: &StreamSchema) -> String {
+fn upsert_details(upsert: &UpsertNode, schema: &StreamSchema) -> String {
     let key = upsert.key.iter().map(|index| format!("{}@{index}", schema.full().field(*index).name()));
-    format!("last row by [{}], updating{}", list(key.collect()), kept(upsert.ttl))
+    format!(" by [{}], updating{}", list(key.collect()), kept(upsert.ttl))
 }
 
-fn describe_join(join: &JoinNode) -> String {
+fn join_details(join: &JoinNode) -> String {
     let pairs = join.left_keys.iter().zip(&join.right_keys);
     let on = pairs.map(|(left, right)| format!("{left} = {right}")).collect::<Vec<_>>().join(", ");
     let nulls = if join.null_equal { ", nulls equal" } else { "" };
@@ -157,15 +196,14 @@ fn describe_join(join: &JoinNode) -> String {
         JoinTime::Interval { least, most } => format!(" within {} to {}", signed(least), signed(most)),
         JoinTime::AsOf => " as of the left time".to_owned(),
     };
-    format!("{} join on [{on}]{nulls}{condition}{time}", join.join_type.to_string().to_lowercase())
+    format!(" on [{on}]{nulls}{condition}{time}")
 }
 
-fn describe_lookup(lookup: &LookupNode) -> String {
-    let outer = if lookup.outer { "left " } else { "" };
+fn lookup_details(lookup: &LookupNode) -> String {
     let filters = lookup.steps.iter().filter_map(|step| step.predicate.as_ref());
     let filters: Vec<_> = filters.map(|predicate| format!(" with {predicate}")).collect();
     let condition = lookup.condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
-    format!("{outer}look up {} by {}{}{condition}", lookup.table, lookup.key, filters.concat())
+    format!(" {} by {}{}{condition}", lookup.table, lookup.key, filters.concat())
 }
 
 fn signed(nanos: i64) -> String {

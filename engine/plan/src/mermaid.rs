@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::graph::{Edge, Graph, NodeId, Partitioning};
+use crate::graph::{Edge, Graph};
 use crate::node::NodeKind;
 
 impl Graph {
@@ -34,14 +34,6 @@ impl Graph {
             true => "-->".to_owned(),
             false => format!("-->|\"{}\"|", escaped(&says.join(", "))),
         }
-    }
-
-    /// How rows are exchanged on their way from a node; empty where they go straight on.
-    pub(crate) fn exchange(&self, from: NodeId, partitioning: &Partitioning) -> String {
-        let Partitioning::Hash(columns) = partitioning else { return String::new() };
-        let schema = self.nodes[from].schema.full();
-        let names: Vec<_> = columns.iter().map(|index| schema.field(*index).name().as_str()).collect();
-        if names.is_empty() { "one instance".to_owned() } else { format!("hash({})", names.join(", ")) }
     }
 }
 

@@ -97,7 +97,9 @@ pub struct SinkStatus {
 pub struct OperatorStatus {
     /// Its number in the graph.
     pub node: NodeId,
-    /// What it does: its line in the graph's text.
+    /// What it does, in a few words.
+    pub name: String,
+    /// What it does, and to what: its line in the graph's text.
     pub description: String,
     /// Bytes of state in memory.
     pub state_bytes: usize,
@@ -136,7 +138,7 @@ pub(crate) struct NodeBoard {
 enum BoardKind {
     Source(String),
     Sink(String),
-    Operator(String),
+    Operator { name: String, description: String },
 }
 
 type InstanceBoardRef = std::sync::Arc<InstanceBoard>;
@@ -203,7 +205,7 @@ impl JobBoard {
         let kind = |id: NodeId| match &graph.nodes[id].kind {
             NodeKind::Source(source) => BoardKind::Source(source.table.clone()),
             NodeKind::Sink(sink) => BoardKind::Sink(sink.table.clone()),
-            _ => BoardKind::Operator(graph.describe(id)),
+            kind => BoardKind::Operator { name: kind.name(), description: graph.describe(id) },
         };
         let sources = only_sources(graph);
         let node = |id: NodeId| NodeBoard { kind: kind(id), source: sources[id], instances: Mutex::default() };
@@ -260,8 +262,9 @@ impl JobBoard {
                     let rows = node.total(|i| i.rows.load(Ordering::Relaxed));
                     sinks.push(SinkStatus { table: table.clone(), rows });
                 }
-                BoardKind::Operator(description) => operators.push(OperatorStatus {
+                BoardKind::Operator { name, description } => operators.push(OperatorStatus {
                     node: number,
+                    name: name.clone(),
                     description: description.clone(),
                     state_bytes: node.total(|i| i.state_bytes.load(Ordering::Relaxed) as u64) as usize,
                     spilled_bytes: node.total(|i| i.spilled_bytes.load(Ordering::Relaxed) as u64) as usize,

@@ -45,7 +45,7 @@ struct OperatorLabels {
     query: String,
     /// The operator's number in the graph.
     node: u64,
-    /// Its kind.
+    /// What it does.
     operator: String,
 }
 
@@ -136,13 +136,6 @@ fn register_times(registry: &mut Registry, reports: &[JobReport]) {
     registry.register("checkpoint_duration_seconds", "How long the last checkpoint took", duration);
 }
 
-/// The words of an operator's line before it says of what: `inner join` of `inner join on [a = b]`.
-fn kind(description: &str) -> &str {
-    let ends = [" [", " on [", ":", " of ", ",", " columns "].iter().filter_map(|end| description.find(end));
-    let verbs = ["look up ", "wait "].iter().filter_map(|verb| Some(description.find(verb)? + verb.trim_end().len()));
-    &description[..ends.chain(verbs).min().unwrap_or(description.len())]
-}
-
 /// Late rows by the source that they came from, so that a query's are their sum. Those that an operator counted which
 /// several sources feed are under no name.
 fn late_rows(family: &Count<SourceLabels>, report: &JobReport) {
@@ -172,7 +165,7 @@ fn register_state(registry: &mut Registry, reports: &[JobReport]) {
         state.get_or_create(&labels).set(report.status.state_bytes as f64);
         for operator in &report.status.operators {
             let (query, node) = (labels.query.clone(), operator.node as u64);
-            let labels = OperatorLabels { query, node, operator: kind(&operator.description).to_owned() };
+            let labels = OperatorLabels { query, node, operator: operator.name.clone() };
             by_operator.get_or_create(&labels).set(operator.state_bytes as f64);
             spilled.get_or_create(&labels).set(operator.spilled_bytes as f64);
         }
@@ -182,26 +175,4 @@ fn register_state(registry: &mut Registry, reports: &[JobReport]) {
     registry.register("state_bytes", "Bytes of state in memory, materialized views included", state);
     registry.register("operator_state_bytes", "Bytes of state in memory, by operator", by_operator);
     registry.register("operator_spilled_bytes", "Bytes of state on local disk, by operator", spilled);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::kind;
-
-    #[test]
-    fn an_operators_kind_is_its_line_without_names_and_numbers() {
-        for (description, expected) in [
-            ("final aggregate [sum] by [device_id@0] over tumble(10s)", "final aggregate"),
-            ("inner join on [a@0 = b@1], kept 1 d", "inner join"),
-            ("left look up devices by device_id@0 where x", "left look up"),
-            ("assign windows: tumble(10s)", "assign windows"),
-            ("unnest columns 1, 2", "unnest"),
-            ("fold changes, every 1s", "fold changes"),
-            ("late rows of tumble(10s)", "late rows"),
-            ("wait 5 min for late rows", "wait"),
-            ("hold until windows close", "hold until windows close"),
-        ] {
-            assert_eq!(kind(description), expected);
-        }
-    }
 }
