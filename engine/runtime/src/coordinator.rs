@@ -66,8 +66,8 @@ struct Run<'a> {
     /// Sources that have still to say that they are drained; `None` while nobody asked.
     draining: Option<usize>,
     stopping: bool,
-    /// The epoch that was begun to see what a checkpoint lets go of.
-    relief: Option<Epoch>,
+    /// Whether an epoch was begun to see what a checkpoint lets go of.
+    relieved: bool,
     /// Why the job stops by itself.
     reason: Option<JobError>,
 }
@@ -105,7 +105,7 @@ impl<'a> Coordinator<'a> {
             began: Instant::now(),
             draining: None,
             stopping: false,
-            relief: None,
+            relieved: false,
             reason: None,
         };
         let result = run.until_end(&mut reports).await;
@@ -233,12 +233,12 @@ impl Run<'_> {
         }
         let status = self.coordinator.board.status();
         if status.state_bytes <= bound_bytes {
-            self.relief = None;
+            self.relieved = false;
             return;
         }
-        if self.coordinator.store.is_some() && self.relief.is_none() {
+        if self.coordinator.store.is_some() && !self.relieved {
             self.begin_epoch(false).await;
-            self.relief = Some(self.epoch);
+            self.relieved = true;
             return;
         }
         self.reason = Some(JobError::StateMemory {
