@@ -1,6 +1,6 @@
 //! Text to tokens, and the cut between statements. What a statement says is the [`parser`](crate::parser)'s business.
 
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError};
 
 use crate::diagnostic::{Diagnostic, Position, Span};
 use crate::dialect::EngineDialect;
@@ -11,21 +11,28 @@ pub(crate) static DIALECT: EngineDialect = EngineDialect;
 /// Statements longer than this are refused. It bounds the depth of every tree that is made of one.
 const MAX_TOKENS: usize = 20_000;
 
-/// Makes operators of question marks: a query has no placeholders, and asks with them whether JSON has a key.
-pub(crate) fn question_marks<'a>(tokens: impl Iterator<Item = &'a mut Token>) {
-    for token in tokens.filter(|token| matches!(token, Token::Placeholder(sign) if sign == "?")) {
-        *token = Token::Question;
+/// The tokens of a text. Question marks are operators: a query has no placeholders, and asks with them whether JSON has a
+/// key.
+///
+/// # Errors
+/// When a text or a name is not closed, or a sign is none of SQL.
+pub(crate) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, TokenizerError> {
+    let mut tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location()?;
+    for token in tokens.iter_mut().map(|token| &mut token.token) {
+        if matches!(token, Token::Placeholder(sign) if sign == "?") {
+            *token = Token::Question;
+        }
     }
+    Ok(tokens)
 }
 
 /// Cuts a file into the tokens of its statements, leaving out empty ones.
 pub(crate) fn statements(text: &str) -> Result<Vec<Vec<TokenWithSpan>>, Diagnostic> {
-    let mut tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
+    let tokens = tokens(text).map_err(|error| {
         let start = Position { line: error.location.line as usize, column: error.location.column as usize };
         let end = Position { column: start.column + 1, ..start };
         Diagnostic::new(lower_first(&error.message)).at(Span { start, end })
     })?;
-    question_marks(tokens.iter_mut().map(|token| &mut token.token));
     let mut statements = Vec::new();
     for statement in tokens.split(|token| token.token == Token::SemiColon) {
         let words = statement.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).count();

@@ -11,14 +11,13 @@ use datafusion::sql::sqlparser::ast::{
     TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 use super::{PARTITION_BY, folded, grouped};
 use crate::catalog::Catalog;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::place::Place;
 use crate::functions::{CUMULATE, HOP, SESSION, TUMBLE, WINDOWS_OF, is_window};
-use crate::lexer::{DIALECT, question_marks};
+use crate::lexer::{DIALECT, tokens};
 
 type Result<T, E = Diagnostic> = std::result::Result<T, E>;
 
@@ -289,8 +288,7 @@ fn named(name: Ident) -> TableAlias {
 fn parsed(text: &str) -> Result<Box<Query>> {
     let unread = || Diagnostic::new("this table function cannot be read").hint("use names and constants for arguments");
     // Without places: they would be those of this text.
-    let mut tokens = Tokenizer::new(&DIALECT, text).tokenize().map_err(|_| unread())?;
-    question_marks(tokens.iter_mut());
+    let tokens = tokens(text).map_err(|_| unread())?.into_iter().map(|token| token.token).collect();
     Parser::new(&DIALECT).with_tokens(tokens).parse_query().map_err(|_| unread())
 }
 
