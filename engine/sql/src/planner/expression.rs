@@ -118,15 +118,9 @@ fn misplaced(name: &str) -> Diagnostic {
 
 /// The physical form of an expression without stream functions.
 pub(super) fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
-    let mut calls = Vec::new();
-    expr.apply(|part| {
-        if let Expr::ScalarFunction(call) = part {
-            calls.extend(waits(call).then(|| call.name().to_owned()));
-        }
-        Ok(TreeNodeRecursion::Continue)
+    expr.apply(|part| match part {
+        Expr::ScalarFunction(call) if waits(call) => Err(DataFusionError::External(Box::new(misplaced(call.name())))),
+        _ => Ok(TreeNodeRecursion::Continue),
     })?;
-    if let Some(name) = calls.first() {
-        return Err(DataFusionError::External(Box::new(misplaced(name))));
-    }
     create_physical_expr(expr, columns, &ExecutionProps::new(), &PhysicalPlanningContext::default())
 }
