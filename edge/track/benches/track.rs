@@ -50,5 +50,12 @@ fn walker(object: u32, ts_ms: i64) -> Sighting {
     let way = if object % 2 == 0 { 1.0 } else { -1.0 };
     let x = (object as f32 * 157.0 + way * 90.0 * seconds).rem_euclid(FRAME[0] as f32);
     let y = (object as f32 * 61.0).rem_euclid(900.0);
-    Sighting { class: 0, confidence: 0.5 + 0.4 * (object as f32 * 0.37).fract(), x1: x, y1: y, x2: x + 45.0, y2: y + 110.0 }
+    Sighting {
+        class: 0,
+        confidence: 0.5 + 0.4 * (object as f32 * 0.37).fract(),
+        x1: x,
+        y1: y,
+        x2: x + 45.0,
+        y2: y + 110.0,
+    }
 }

@@ -56,7 +56,8 @@ impl Gains {
                     }
                     part.columns.push(column);
                     let others = (0..self.rows).filter(|&other| self.get(other, column) > 0.0);
-                    let new: Vec<usize> = others.filter(|&other| !std::mem::replace(&mut row_seen[other], true)).collect();
+                    let new: Vec<usize> =
+                        others.filter(|&other| !std::mem::replace(&mut row_seen[other], true)).collect();
                     part.rows.extend(new);
                 }
             }

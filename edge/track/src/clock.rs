@@ -32,7 +32,8 @@ mod tests {
     #[test]
     fn the_ends_of_time_do_not_overflow() {
         let mut clock = Clock::default();
-        let times: Vec<i64> = [i64::MAX, i64::MIN, i64::MAX, i64::MIN, i64::MAX].map(|ts_ms| clock.advance(ts_ms)).into();
+        let times: Vec<i64> =
+            [i64::MAX, i64::MIN, i64::MAX, i64::MIN, i64::MAX].map(|ts_ms| clock.advance(ts_ms)).into();
         assert!(times.is_sorted());
         assert_eq!(times.last(), Some(&(i64::MAX / 2)));
     }

@@ -56,7 +56,8 @@ fn what_is_no_gain_is_no_match() {
 fn matrix() -> impl Strategy<Value = Vec<Vec<f32>>> {
     (1_usize..=6, 1_usize..=6).prop_flat_map(|(rows, columns)| {
         // Few values, so that there are ties; many zeros, so that there are parts.
-        let gain = prop_oneof![3 => Just(0.0_f32), 2 => (1_u8..=4).prop_map(|g| f32::from(g) / 4.0), 2 => 0.01_f32..1.0];
+        let gain =
+            prop_oneof![3 => Just(0.0_f32), 2 => (1_u8..=4).prop_map(|g| f32::from(g) / 4.0), 2 => 0.01_f32..1.0];
         prop::collection::vec(prop::collection::vec(gain, columns), rows)
     })
 }
