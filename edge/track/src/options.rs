@@ -37,7 +37,7 @@ impl Default for TrackOptions {
     fn default() -> Self {
         Self {
             confidence_high: 0.40,
-            confidence_low: 0.15,
+            confidence_low: 0.25,
             confidence_start: 0.45,
             overlap_min: 0.20,
             overlap_low_min: 0.40,

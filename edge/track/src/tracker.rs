@@ -27,8 +27,9 @@ const GROWTH_MAX: f32 = 2.0;
 const WIDENING: f32 = 1.0;
 /// Boxes are widened by no more than this part of their larger side.
 const WIDENING_MAX: f32 = 0.5;
-/// Seen within this time, a track may be carried on by sightings of low confidence.
-const RECENT_MS: i64 = 1000;
+/// Seen in the frame before or within this time, a track may be carried on by sightings of low confidence. For longer it
+/// must not wait for them: sooner or later a stone looks a little like a person.
+const RECENT_MS: i64 = 400;
 /// What a lost track's claim loses by the end of its time: one that is seen goes before one that is remembered.
 const CLAIM_LOST: f32 = 0.3;
 
@@ -37,6 +38,8 @@ const CLAIM_LOST: f32 = 0.3;
 pub struct Tracker {
     options: TrackOptions,
     clock: Clock,
+    /// When the last frame was taken.
+    last_ms: i64,
     last_id: u64,
     paths: Vec<Path>,
 }
@@ -48,7 +51,7 @@ impl Tracker {
     /// An option that is out of its range.
     pub fn new(options: TrackOptions) -> Result<Self, TrackError> {
         options.validate()?;
-        Ok(Self { options, clock: Clock::default(), last_id: 0, paths: Vec::new() })
+        Ok(Self { options, clock: Clock::default(), last_ms: 0, last_id: 0, paths: Vec::new() })
     }
 
     /// Goes on with other options; tracks and ids stay.
@@ -70,9 +73,11 @@ impl Tracker {
         let sure = |seen: &Seen| seen.confidence >= options.confidence_high;
         let unsure = |seen: &Seen| !sure(seen) && seen.confidence >= options.confidence_low;
         round.match_up(&self.paths, options, options.overlap_min, Path::is_believed, sure);
-        let recent = |path: &Path| path.is_believed() && now_ms - path.last_ms <= RECENT_MS;
+        let recent_ms = self.last_ms.min(now_ms - RECENT_MS);
+        let recent = |path: &Path| path.is_believed() && path.last_ms >= recent_ms;
         round.match_up(&self.paths, options, options.overlap_low_min, recent, unsure);
         round.match_up(&self.paths, options, options.overlap_min, |path| !path.is_believed(), sure);
+        self.last_ms = now_ms;
         self.carry_on(&round);
         self.begin(&mut round);
         self.believe(now_ms);
@@ -127,10 +132,14 @@ impl Tracker {
 
     fn tracking(&self, round: &Round, sightings: usize) -> Tracking {
         let mut ids = vec![None; sightings];
+        let mut is_seen = vec![false; self.paths.len()];
         for seen in &round.seen {
-            ids[seen.index] = seen.path.and_then(|path| self.paths[path].id);
+            if let Some(path) = seen.path {
+                is_seen[path] = true;
+                ids[seen.index] = self.paths[path].id;
+            }
         }
-        let tracks = self.paths.iter().filter_map(|path| path.track(round.now_ms));
+        let tracks = self.paths.iter().zip(is_seen).filter_map(|(path, is_seen)| path.track(round.now_ms, is_seen));
         Tracking { ids, tracks: tracks.collect() }
     }
 }
@@ -178,7 +187,7 @@ impl Path {
         self.missed = self.missed.saturating_sub(1);
     }
 
-    fn track(&self, now_ms: i64) -> Option<Track> {
+    fn track(&self, now_ms: i64, is_seen: bool) -> Option<Track> {
         let unseen_ms = now_ms - self.last_ms;
         let Rectangle { x1, y1, x2, y2 } = self.motion.forecast(seconds(unseen_ms)).rectangle;
         Some(Track {
@@ -189,7 +198,7 @@ impl Path {
             y1,
             x2,
             y2,
-            seen: unseen_ms == 0,
+            seen: is_seen,
             age_ms: now_ms - self.first_ms,
             unseen_ms,
             origin: self.origin,

@@ -7,6 +7,9 @@ use headwater_track::{CountOptions, Counter, Line, TrackOptions, Tracker, Zone};
 use crate::drawing::{Drawn, FRAME, Scene};
 use crate::metrics::Score;
 
+/// Scenes of a kind, each drawn anew.
+const SCENES: u64 = 25;
+
 /// What came of a number of scenes.
 #[derive(Debug, Default)]
 struct Sum {
@@ -80,23 +83,13 @@ fn crossings(frames: &[Drawn]) -> [u64; 2] {
 
 fn many(name: &str, scene: Scene) -> Sum {
     let mut sum = Sum::default();
-    const SCENES: u64 = 25;
     (1..=SCENES).for_each(|seed| run(Scene { seed, ..scene }, &mut sum));
     sum.idf1 /= SCENES as f64;
     sum.mota /= SCENES as f64;
-    println!(
-        "{name:<22} IDF1 {:.3}  MOTA {:.3}  switches {:>3}  tracks {:>3} of {:>3}  crossings {:?} counted {:?} wrong {:>2}  entries {:>3} counted {:>3}",
-        sum.idf1,
-        sum.mota,
-        sum.switches,
-        sum.tracks,
-        sum.people,
-        sum.crossings,
-        sum.counted,
-        sum.wrong,
-        sum.zone_entries,
-        sum.zone_counted
-    );
+    let Sum { idf1, mota, switches, people, tracks, .. } = sum;
+    print!("{name:<22} IDF1 {idf1:.3}  MOTA {mota:.3}  switches {switches:>3}  tracks {tracks:>3} of {people:>3}  ");
+    print!("crossings {:?} counted {:?} wrong {:>2}  ", sum.crossings, sum.counted, sum.wrong);
+    println!("entries {} counted {}", sum.zone_entries, sum.zone_counted);
     sum
 }
 

@@ -46,11 +46,11 @@ const PATH_FORWARD: &[usize] = &[178, 201, 245, 304];
 const PATH_BACKWARD: &[usize] = &[305, 323];
 const SQUARE_FORWARD: &[usize] = &[12, 46, 55, 136, 157, 191, 227, 252, 260];
 const SQUARE_BACKWARD: &[usize] = &[107, 113, 123, 172, 186, 360, 374, 380];
-/// Who is there in the first frame comes first.
+/// Who is there in the first frame comes first, and who is there in the last goes with it.
 const FORECOURT_ENTRIES: &[usize] = &[0, 9, 15, 39, 113, 124, 131, 173, 188, 217, 224, 308, 309, 362, 376];
-const FORECOURT_EXITS: &[usize] = &[10, 44, 53, 95, 136, 151, 156, 209, 226, 250, 259, 370, 374, 396];
+const FORECOURT_EXITS: &[usize] = &[10, 44, 53, 95, 136, 151, 156, 209, 226, 250, 259, 370, 374, 396, 399];
 const ROAD_ENTRIES: &[usize] = &[98, 115, 121, 388];
-const ROAD_EXITS: &[usize] = &[186, 301, 304];
+const ROAD_EXITS: &[usize] = &[186, 301, 304, 399];
 
 fn lines_of(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     text.lines().filter(|line| !line.starts_with('#')).skip(1).map(|line| line.split(',').collect())
@@ -63,7 +63,8 @@ fn number(field: &str) -> f32 {
 fn sightings() -> Vec<Vec<Sighting>> {
     let mut frames = vec![Vec::new(); FRAMES];
     for fields in lines_of(DETECTIONS) {
-        let [confidence, x1, y1, x2, y2] = [1, 2, 3, 4, 5].map(|index| number(fields[index]));
+        let [percent, x1, y1, x2, y2] = [1, 2, 3, 4, 5].map(|index| number(fields[index]));
+        let confidence = percent / 100.0;
         frames[number(fields[0]) as usize].push(Sighting { class: 0, confidence, x1, y1, x2, y2 });
     }
     frames
@@ -80,10 +81,11 @@ fn truth() -> Vec<Vec<Present>> {
         }
         let [from, to] = [0, 1].map(|row| [1, 2, 3, 4].map(|index| number(pair[row][index])));
         let is_last = !rows.iter().any(|row| row[0] == pair[0][0] && number(row[1]) > to[0]);
-        for frame in from[0] as usize..to[0] as usize + usize::from(is_last) {
+        let (first, end) = (from[0] as usize, to[0] as usize + usize::from(is_last));
+        for (frame, there) in frames.iter_mut().enumerate().take(end).skip(first) {
             let share = (frame as f32 - from[0]) / (to[0] - from[0]);
             let [x, y, height] = [1, 2, 3].map(|index| from[index] + share * (to[index] - from[index]));
-            frames[frame].push(Present { person, corners: corners(x, y, height), hidden: pair[0][5] == "1" });
+            there.push(Present { person, corners: corners(x, y, height), hidden: pair[0][5] == "1" });
         }
     }
     frames
@@ -110,6 +112,11 @@ fn watch(every: usize) -> Outcome {
         score.add(&truth, &boxes);
         events.extend(counter.update(ts_ms, &tracking.tracks, FRAME));
     }
+    // The picture goes dark until everyone is lost.
+    for frame in FRAMES..FRAMES + 50 {
+        let ts_ms = (frame * FRAME_MS) as i64;
+        events.extend(counter.update(ts_ms, &tracker.update(ts_ms, &[]).tracks, FRAME));
+    }
     Outcome { score, tracks: ids.len(), events, counter }
 }
 
@@ -126,7 +133,9 @@ fn differences(truth: &[usize], decided: &[usize]) -> (usize, usize) {
     let mut missed = 0;
     for &frame in truth {
         match open.iter().position(|&found| (frame.saturating_sub(8)..=frame + 40).contains(&found)) {
-            Some(index) => drop(open.remove(index)),
+            Some(index) => {
+                open.remove(index);
+            }
             None => missed += 1,
         }
     }
@@ -177,6 +186,7 @@ fn the_counts_by_eye_are_those_of_the_paths_that_were_followed_by_eye() {
     for (frame, tracks) in followed().iter().enumerate() {
         events.extend(counter.update((frame * FRAME_MS) as i64, tracks, FRAME));
     }
+    events.extend(counter.update((FRAMES * FRAME_MS) as i64, &[], FRAME));
     for (name, truth, found, missed, invented) in compare(&events) {
         assert_eq!((found, missed, invented), (truth, 0, 0), "{name}");
     }
