@@ -6,20 +6,20 @@ use headwater_track::Sighting;
 use crate::metrics::{Corners, Present};
 use crate::random::Random;
 
-pub const FRAME: [u32; 2] = [960, 540];
+pub(crate) const FRAME: [u32; 2] = [960, 540];
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene {
-    pub seed: u64,
-    pub people: usize,
-    pub seconds: f32,
+pub(crate) struct Scene {
+    pub(crate) seed: u64,
+    pub(crate) people: usize,
+    pub(crate) seconds: f32,
     /// Least and most time between two frames.
-    pub step_ms: [f32; 2],
+    pub(crate) step_ms: [f32; 2],
     /// How often the detector misses somebody who can be seen, 0 to 1.
-    pub missed: f32,
+    pub(crate) missed: f32,
     /// How many things it invents in a second.
-    pub invented_per_s: f32,
+    pub(crate) invented_per_s: f32,
 }
 
 impl Default for Scene {
@@ -29,10 +29,10 @@ impl Default for Scene {
 }
 
 /// A frame with what is there and what is seen.
-pub struct Drawn {
-    pub ts_ms: i64,
-    pub truth: Vec<Present>,
-    pub sightings: Vec<Sighting>,
+pub(crate) struct Drawn {
+    pub(crate) ts_ms: i64,
+    pub(crate) truth: Vec<Present>,
+    pub(crate) sightings: Vec<Sighting>,
 }
 
 /// One who walks: from place to place, each reached at its time.
@@ -41,7 +41,7 @@ struct Walker {
 }
 
 impl Scene {
-    pub fn draw(&self) -> Vec<Drawn> {
+    pub(crate) fn draw(&self) -> Vec<Drawn> {
         let mut random = Random::new(self.seed);
         let walkers: Vec<Walker> = (0..self.people).map(|index| self.walker(index, &mut random)).collect();
         let mut frames = Vec::new();
@@ -121,7 +121,7 @@ fn present(walkers: &[Walker], seconds: f32) -> Vec<Present> {
 }
 
 /// The box of one who stands there.
-pub fn corners(x: f32, y: f32, height: f32) -> Corners {
+pub(crate) fn corners(x: f32, y: f32, height: f32) -> Corners {
     [x - 0.2 * height, y - height, x + 0.2 * height, y]
 }
 

@@ -10,6 +10,8 @@ use crate::drawing::corners;
 use crate::metrics::{Present, Score};
 
 const FRAMES: usize = 400;
+/// Those in the truth, of whom two came back after they had left.
+const PERSONS: usize = 11;
 const FRAME_MS: usize = 100;
 const FRAME: [u32; 2] = [768, 576];
 const DETECTIONS: &str = include_str!("../data/vtest-a.detections.csv");
@@ -95,7 +97,6 @@ struct Outcome {
     score: Score,
     tracks: usize,
     events: Vec<Event>,
-    counter: Counter,
 }
 
 /// Every `every`th frame through the tracker and the counter.
@@ -117,7 +118,7 @@ fn watch(every: usize) -> Outcome {
         let ts_ms = (frame * FRAME_MS) as i64;
         events.extend(counter.update(ts_ms, &tracker.update(ts_ms, &[]).tracks, FRAME));
     }
-    Outcome { score, tracks: ids.len(), events, counter }
+    Outcome { score, tracks: ids.len(), events }
 }
 
 /// The frames at which such events were decided at a place.
@@ -192,22 +193,40 @@ fn the_counts_by_eye_are_those_of_the_paths_that_were_followed_by_eye() {
     }
 }
 
+/// Prints a table and gives the rows that differ from the truth.
+fn differing(every: usize) -> (Score, usize, Vec<(&'static str, usize, usize)>) {
+    let Outcome { score, tracks, events } = watch(every);
+    let (idf1, mota, switches) = (score.idf1(), score.mota(), score.switches());
+    println!("{} fps: IDF1 {idf1:.3}  MOTA {mota:.3}  switches {switches}  tracks {tracks} of {PERSONS}", 10 / every);
+    let rows = compare(&events);
+    for (name, truth, found, missed, invented) in &rows {
+        println!("    {name:<18} truth {truth:>2}  counted {found:>2}  missed {missed}  invented {invented}");
+    }
+    let differing = rows.into_iter().filter(|(.., missed, invented)| missed + invented > 0);
+    (score, tracks, differing.map(|(name, .., missed, invented)| (name, missed, invented)).collect())
+}
+
+/// P1 leaves over the edge of the frame and comes back after a second and a half: to the tracker it is one track, which
+/// is so, and to the counter one stay, which is not.
+const ONE_STAY: [(&str, usize, usize); 2] = [("forecourt entries", 1, 0), ("forecourt exits", 1, 0)];
+
 #[test]
-fn table() {
-    for every in [1, 2, 5] {
-        let outcome = watch(every);
-        let score = &outcome.score;
-        println!(
-            "{} fps: IDF1 {:.3}  MOTA {:.3}  switches {}  tracks {}",
-            10 / every,
-            score.idf1(),
-            score.mota(),
-            score.switches(),
-            outcome.tracks
+fn footage_is_counted_as_eyes_count_it_at_ten_frames_a_second() {
+    let (score, tracks, differing) = differing(1);
+    assert_eq!(differing, ONE_STAY);
+    assert!(score.switches() <= 8 && score.idf1() > 0.8 && score.mota() > 0.88);
+    assert!((PERSONS..=PERSONS + 3).contains(&tracks));
+}
+
+#[test]
+fn footage_is_counted_nearly_so_at_five_and_two_frames_a_second() {
+    for every in [2, 5] {
+        let (score, _, differing) = differing(every);
+        assert!(
+            differing.iter().all(|(name, ..)| name.contains("forecourt") || name.contains("road")),
+            "{differing:?}"
         );
-        for (name, truth, found, missed, invented) in compare(&outcome.events) {
-            println!("    {name:<18} truth {truth:>2}  counted {found:>2}  missed {missed}  invented {invented}");
-        }
-        println!("    {:?}", outcome.counter.zones());
+        assert!(differing.iter().all(|(_, missed, invented)| missed + invented <= 1), "{differing:?}");
+        assert!(score.switches() <= 12 && score.idf1() > 0.7 && score.mota() > 0.82);
     }
 }

@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 const OVERLAP_MIN: f32 = 0.4;
 
 /// x1, y1, x2, y2.
-pub type Corners = [f32; 4];
+pub(crate) type Corners = [f32; 4];
 
 /// One who is there.
 #[derive(Debug, Clone, Copy)]
-pub struct Present {
-    pub person: usize,
-    pub corners: Corners,
+pub(crate) struct Present {
+    pub(crate) person: usize,
+    pub(crate) corners: Corners,
     /// Who is hidden need not be found, and may be.
-    pub hidden: bool,
+    pub(crate) hidden: bool,
 }
 
 /// Gathers frame by frame.
 #[derive(Debug, Default)]
-pub struct Score {
+pub(crate) struct Score {
     present: usize,
     tracked: usize,
     matched: usize,
@@ -29,7 +29,7 @@ pub struct Score {
 }
 
 impl Score {
-    pub fn add(&mut self, truth: &[Present], tracks: &[(u64, Corners)]) {
+    pub(crate) fn add(&mut self, truth: &[Present], tracks: &[(u64, Corners)]) {
         let pairs = self.pairs(truth, tracks);
         let hidden = truth.iter().filter(|present| present.hidden).count();
         let on_hidden = pairs.iter().filter(|(person, _)| truth[*person].hidden).count();
@@ -69,18 +69,18 @@ impl Score {
         pairs
     }
 
-    pub fn switches(&self) -> usize {
+    pub(crate) fn switches(&self) -> usize {
         self.switches
     }
 
-    pub fn mota(&self) -> f64 {
+    pub(crate) fn mota(&self) -> f64 {
         let missed = self.present - self.matched;
         let invented = self.tracked - self.matched;
         1.0 - (missed + invented + self.switches) as f64 / self.present as f64
     }
 
     /// The share of frames in which a person has the one id that suits them best, as an F score.
-    pub fn idf1(&self) -> f64 {
+    pub(crate) fn idf1(&self) -> f64 {
         2.0 * self.best_together() as f64 / (self.present + self.tracked) as f64
     }
 

@@ -1,9 +1,9 @@
 //! Numbers that look random and are the same every time (splitmix64, Steele et al. 2014).
 
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -16,20 +16,20 @@ impl Random {
     }
 
     /// From 0 to 1.
-    pub fn share(&mut self) -> f32 {
+    pub(crate) fn share(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1_u64 << 24) as f32
     }
 
-    pub fn between(&mut self, least: f32, most: f32) -> f32 {
+    pub(crate) fn between(&mut self, least: f32, most: f32) -> f32 {
         least + (most - least) * self.share()
     }
 
-    pub fn happens(&mut self, probability: f32) -> bool {
+    pub(crate) fn happens(&mut self, probability: f32) -> bool {
         self.share() < probability
     }
 
     /// Around zero, with a deviation of one, nearly normal: a sum of twelve.
-    pub fn tremble(&mut self) -> f32 {
+    pub(crate) fn tremble(&mut self) -> f32 {
         (0..12).map(|_| self.share()).sum::<f32>() - 6.0
     }
 }
