@@ -14,7 +14,7 @@ const SIGHTING_NOISE: f32 = 0.05;
 /// The same, of its width and height.
 const SIZE_NOISE: f32 = 0.08;
 /// How fast a thing may be that is seen for the first time: standard deviation, in sides a second.
-const FIRST_SPEED: f32 = 1.0;
+const FIRST_SPEED: f32 = 1.3;
 /// How fast its speed changes: variance gathered in a second, in sides² a second³.
 const SPEED_CHANGE: f32 = 0.6;
 /// How fast its size changes: variance gathered in a second, in sides² a second.

@@ -25,8 +25,8 @@ const GATE: f32 = 16.0;
 const GROWTH_MAX: f32 = 2.0;
 /// How many deviations a box is widened by.
 const WIDENING: f32 = 1.0;
-/// Boxes are widened by no more than this part of their larger side.
-const WIDENING_MAX: f32 = 0.5;
+/// Boxes are widened by no more than so many of their larger sides.
+const WIDENING_MAX: f32 = 1.0;
 /// Seen in the frame before or within this time, a track may be carried on by sightings of low confidence. For longer it
 /// must not wait for them: sooner or later a stone looks a little like a person.
 const RECENT_MS: i64 = 400;
