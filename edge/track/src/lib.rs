@@ -35,6 +35,17 @@
 //! # Ok::<(), headwater_track::TrackError>(())
 //! ```
 //!
+//! # How well
+//!
+//! `tests/truth` holds it to drawn scenes and to `footage/vtest-a.mp4`, which was followed by eye: eleven people, two of
+//! whom leave and come back, who meet, pass and hide each other around a signpost. All 23 crossings of two lines are
+//! counted at their time and in their direction, at ten, five and two frames a second. Identities are worse than counts:
+//! where three people stand behind one another their ids change places, because motion alone cannot tell who comes out on
+//! which side. The colours of clothes were tried as a second witness and changed no count and hardly an identity. At one
+//! frame a second people who walk in a crowd are no longer followed.
+//!
+//! Who leaves the picture and is back at the same place within [`TrackOptions::lost_ms`] is taken for one who was hidden.
+//!
 //! Not here: pixels, the appearance of things, any clock, file, thread or randomness.
 
 mod assign;

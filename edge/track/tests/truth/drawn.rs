@@ -47,7 +47,8 @@ fn run(scene: Scene, sum: &mut Sum) {
         ids.extend(boxes.iter().map(|(id, _)| *id));
         score.add(&frame.truth, &boxes);
     }
-    let (true_counts, line) = (crossings(&frames), &counter.lines()[0]);
+    let true_counts = crossings(&frames);
+    let line = &counter.lines()[0];
     for (index, (truth, counted)) in true_counts.into_iter().zip([line.forward, line.backward]).enumerate() {
         sum.crossings[index] += truth;
         sum.counted[index] += counted;
