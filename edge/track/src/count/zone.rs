@@ -1,0 +1,145 @@
+//! A zone and the tracks in and around it.
+//!
+//! A track is inside once its foot point was deeper in the zone than the hysteresis for the time that it takes to
+//! settle, and outside again once it was as far out for as long. In between nothing changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::event::{Arrival, Change, Departure, Event};
+use super::place::Zone;
+use super::polygon::Polygon;
+use super::{At, Rule, ZoneCount, cares};
+
+/// A zone with what it has seen.
+#[derive(Debug)]
+pub(super) struct ZoneWatch {
+    pub(super) zone: Zone,
+    name: Arc<str>,
+    /// The zone in frame heights, for frames of this width over height.
+    shape: Option<(f32, Polygon)>,
+    occupancy: u32,
+    entries: u64,
+    exits: u64,
+    dwell_ms_total: i64,
+    dwell_ms_longest: Option<i64>,
+    visitors: BTreeMap<u64, Visitor>,
+}
+
+impl ZoneWatch {
+    pub(super) fn new(zone: Zone) -> Self {
+        Self {
+            name: zone.name.as_str().into(),
+            zone,
+            shape: None,
+            occupancy: 0,
+            entries: 0,
+            exits: 0,
+            dwell_ms_total: 0,
+            dwell_ms_longest: None,
+            visitors: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn set_aspect(&mut self, aspect: f32) {
+        if self.shape.as_ref().is_none_or(|(measured, _)| *measured != aspect) {
+            let corners = self.zone.polygon.iter().map(|&[x, y]| [x * aspect, y]).collect();
+            self.shape = Some((aspect, Polygon::new(corners)));
+        }
+    }
+
+    pub(super) fn see(&mut self, at: &At<'_>, rule: &Rule) -> Option<Event> {
+        let (_, polygon) = self.shape.as_ref()?;
+        if !cares(&self.zone.classes, at.track.class) {
+            return None;
+        }
+        let hysteresis = rule.hysteresis.min(0.5 * polygon.depth());
+        let inwards = polygon.inwards(at.point);
+        let beyond = (inwards.abs() >= hysteresis).then_some(inwards > 0.0);
+        let visitor = self.visitors.entry(at.track.id).or_default();
+        visitor.class = at.track.class;
+        let change = match visitor.step(beyond, at.ms, rule.settle_ms)? {
+            Step::Entered(arrival) => {
+                self.entries += 1;
+                self.occupancy += 1;
+                Change::Enter { arrival, occupancy: self.occupancy }
+            }
+            Step::Left { dwell_ms } => self.leave(Departure::Crossed, dwell_ms),
+        };
+        let place = Arc::clone(&self.name);
+        Some(Event { ts_ms: rule.ts_ms, place, class: at.track.class, track_id: at.track.id, change })
+    }
+
+    /// The track has ended; it was last seen at `last_ms`.
+    pub(super) fn end(&mut self, track_id: u64, last_ms: i64, ts_ms: i64) -> Option<Event> {
+        let visitor = self.visitors.remove(&track_id)?;
+        let since_ms = visitor.inside_since_ms?;
+        // Whoever was out already, if not for long enough, did not come back any more.
+        let change = match visitor.beyond_since_ms {
+            Some(out_ms) => self.leave(Departure::Crossed, out_ms - since_ms),
+            None => self.leave(Departure::Lost, last_ms - since_ms),
+        };
+        Some(Event { ts_ms, place: Arc::clone(&self.name), class: visitor.class, track_id, change })
+    }
+
+    fn leave(&mut self, departure: Departure, dwell_ms: i64) -> Change {
+        self.exits += 1;
+        self.occupancy -= 1;
+        self.dwell_ms_total = self.dwell_ms_total.saturating_add(dwell_ms);
+        self.dwell_ms_longest = self.dwell_ms_longest.max(Some(dwell_ms));
+        Change::Exit { departure, dwell_ms, occupancy: self.occupancy }
+    }
+
+    pub(super) fn count(&self, last_seen_ms: &BTreeMap<u64, i64>) -> ZoneCount {
+        let stay = |(id, visitor): (&u64, &Visitor)| Some(*last_seen_ms.get(id)? - visitor.inside_since_ms?);
+        ZoneCount {
+            name: Arc::clone(&self.name),
+            occupancy: self.occupancy,
+            entries: self.entries,
+            exits: self.exits,
+            dwell_ms_mean: (self.exits > 0).then(|| self.dwell_ms_total as f64 / self.exits as f64),
+            dwell_ms_longest: self.dwell_ms_longest.max(self.visitors.iter().filter_map(stay).max()),
+        }
+    }
+}
+
+/// What a step did.
+enum Step {
+    Entered(Arrival),
+    Left { dwell_ms: i64 },
+}
+
+/// A track that the zone has seen, in it or not.
+#[derive(Debug, Default)]
+struct Visitor {
+    class: u16,
+    inside_since_ms: Option<i64>,
+    /// Since when it has been beyond the border, on the other side than it counts for.
+    beyond_since_ms: Option<i64>,
+    /// Whether it was ever seen outside.
+    was_outside: bool,
+}
+
+impl Visitor {
+    /// `beyond` says on which side of the border the track is, where it is far enough from it: `true` inside.
+    fn step(&mut self, beyond: Option<bool>, now_ms: i64, settle_ms: i64) -> Option<Step> {
+        let counts_inside = self.inside_since_ms.is_some();
+        let Some(is_inside) = beyond.filter(|is_inside| *is_inside != counts_inside) else {
+            self.was_outside |= beyond == Some(false);
+            self.beyond_since_ms = None;
+            return None;
+        };
+        let since_ms = *self.beyond_since_ms.get_or_insert(now_ms);
+        if now_ms - since_ms < settle_ms {
+            return None;
+        }
+        self.beyond_since_ms = None;
+        if is_inside {
+            self.inside_since_ms = Some(since_ms);
+            return Some(Step::Entered(if self.was_outside { Arrival::Crossed } else { Arrival::Appeared }));
+        }
+        self.was_outside = true;
+        let entered_ms = self.inside_since_ms.take()?;
+        Some(Step::Left { dwell_ms: since_ms - entered_ms })
+    }
+}

@@ -1,0 +1,77 @@
+//! What goes into a tracker and what comes out.
+
+use crate::rectangle::Rectangle;
+
+/// A coordinate beyond this is no pixel of any camera.
+const COORDINATE_MAX: f32 = 1.0e6;
+
+/// One thing that a detector saw in one frame. Coordinates in pixels, `x1 < x2`, `y1 < y2`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sighting {
+    /// What it is, in the detector's numbering. Only things of one class are ever the same thing.
+    pub class: u16,
+    /// How sure the detector is, 0 to 1.
+    pub confidence: f32,
+    /// Left.
+    pub x1: f32,
+    /// Top.
+    pub y1: f32,
+    /// Right.
+    pub x2: f32,
+    /// Bottom.
+    pub y2: f32,
+}
+
+impl Sighting {
+    /// The box, unless the numbers are none: not finite, without an area, or far outside of any frame.
+    pub(crate) fn rectangle(&self) -> Option<Rectangle> {
+        let corners = [self.x1, self.y1, self.x2, self.y2];
+        let believable = corners.iter().all(|corner| corner.abs() <= COORDINATE_MAX);
+        let rectangle = Rectangle { x1: self.x1, y1: self.y1, x2: self.x2, y2: self.y2 };
+        (believable && !self.confidence.is_nan() && rectangle.area() > 0.0 && self.x1 < self.x2).then_some(rectangle)
+    }
+}
+
+/// One thing over time, as it stands after a frame. Coordinates in pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Track {
+    /// Its name: from 1 upwards, never given twice by one tracker.
+    pub id: u64,
+    /// What it is.
+    pub class: u16,
+    /// Of its last sighting, 0 to 1.
+    pub confidence: f32,
+    /// Left of the box: smoothed while it is seen, and where it should be while it is not. May lie outside of the frame.
+    pub x1: f32,
+    /// Top.
+    pub y1: f32,
+    /// Right.
+    pub x2: f32,
+    /// Bottom.
+    pub y2: f32,
+    /// Whether this frame shows it. Where it is not seen, its box is a guess, and nothing should be counted by a guess.
+    pub seen: bool,
+    /// Since its first sighting.
+    pub age_ms: i64,
+    /// Since its last sighting.
+    pub unseen_ms: i64,
+    /// Its foot point when it was first seen, before it had an id.
+    pub origin: [f32; 2],
+}
+
+impl Track {
+    /// Where it stands: the middle of the lower edge of its box, in pixels.
+    pub fn foot(&self) -> [f32; 2] {
+        [0.5 * (self.x1 + self.x2), self.y2]
+    }
+}
+
+/// What a tracker says of a frame.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tracking {
+    /// The id of each sighting, in the order in which they were given; `None` while a thing is not yet believed.
+    pub ids: Vec<Option<u64>>,
+    /// Every thing that has an id and has not ended, seen in this frame or not, by id. One that is no longer here has
+    /// ended for good.
+    pub tracks: Vec<Track>,
+}
