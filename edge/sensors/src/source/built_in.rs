@@ -1,0 +1,146 @@
+//! What a box measures about itself: temperature, load, memory, power.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::file::first_number;
+use super::{Probe, Sample};
+use crate::energy::{EnergyError, EnergyMeter, EnergySettings, Gpus};
+use crate::error::SourceError;
+use crate::host::{Host, entries, read_name, read_text};
+use crate::settings::BuiltIn;
+
+/// Chips whose `temp1` is the processor's.
+const PROCESSOR_CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
+
+/// What is in the names of a processor's thermal zones: `x86_pkg_temp`, `cpu-thermal`, `soc_thermal`, `bcm2835_thermal`.
+const PROCESSOR_ZONES: [&str; 4] = ["cpu", "pkg", "soc", "bcm"];
+
+/// What reads a built-in sensor.
+///
+/// # Errors
+/// Where the settings name a method of energy that the box does not have.
+pub(crate) fn probe(
+    built_in: BuiltIn,
+    host: &Host,
+    energy: &EnergySettings,
+    now: Instant,
+) -> Result<Box<dyn Probe>, EnergyError> {
+    Ok(match built_in {
+        BuiltIn::CpuTemperature => Box::new(Temperature { host: host.clone() }),
+        BuiltIn::Load1m => Box::new(Load { path: host.proc.join("loadavg") }),
+        BuiltIn::MemoryUsed => Box::new(Memory { path: host.proc.join("meminfo") }),
+        BuiltIn::Power => {
+            let mut meter = EnergyMeter::open(energy, host)?;
+            // The first reading is where the first interval begins. That it fails is seen at the next one.
+            let _ = meter.read(now);
+            Box::new(Power { meter })
+        }
+        BuiltIn::GpuPower => {
+            let gpus = Gpus::open(None).ok();
+            Box::new(GpuPower { gpus, before: None })
+        }
+    })
+}
+
+fn value(value: f64, built_in: BuiltIn, method: &str) -> Sample {
+    Sample::Value { value, unit: built_in.unit().into(), method: method.into() }
+}
+
+struct Temperature {
+    host: Host,
+}
+
+impl Temperature {
+    /// Of a chip in the processor, else of a zone around it. A zone that names neither is something else's temperature.
+    fn file(&self) -> Option<PathBuf> {
+        let says = |path: PathBuf| read_name(&path).unwrap_or_default().to_ascii_lowercase();
+        let is_chip = |chip: &PathBuf| PROCESSOR_CHIPS.contains(&says(chip.join("name")).as_str());
+        let chips = entries(&self.host.sys.join("class/hwmon"), "hwmon");
+        let of_chip = chips.into_iter().filter(is_chip).map(|chip| chip.join("temp1_input"));
+        let zones = entries(&self.host.sys.join("class/thermal"), "thermal_zone");
+        let is_zone = |zone: &PathBuf| {
+            let kind = says(zone.join("type"));
+            PROCESSOR_ZONES.iter().any(|name| kind.contains(name))
+        };
+        let of_zone = zones.into_iter().filter(is_zone).map(|zone| zone.join("temp"));
+        of_chip.chain(of_zone).find(|file| file.exists())
+    }
+}
+
+impl Probe for Temperature {
+    fn read(&mut self, _now: Instant) -> Result<Sample, SourceError> {
+        let Some(file) = self.file() else { return Ok(Sample::Absent) };
+        let millidegrees = first_number(&file)?;
+        Ok(value(millidegrees / 1e3, BuiltIn::CpuTemperature, &file.to_string_lossy()))
+    }
+}
+
+struct Load {
+    path: PathBuf,
+}
+
+impl Probe for Load {
+    fn read(&mut self, _now: Instant) -> Result<Sample, SourceError> {
+        if !self.path.exists() {
+            return Ok(Sample::Absent);
+        }
+        Ok(value(first_number(&self.path)?, BuiltIn::Load1m, &self.path.to_string_lossy()))
+    }
+}
+
+struct Memory {
+    path: PathBuf,
+}
+
+impl Probe for Memory {
+    fn read(&mut self, _now: Instant) -> Result<Sample, SourceError> {
+        let Ok(text) = read_text(&self.path) else { return Ok(Sample::Absent) };
+        // Kernels before 3.14 do not say what is available.
+        let (Some(total), Some(available)) = (kibibytes(&text, "MemTotal:"), kibibytes(&text, "MemAvailable:")) else {
+            return Ok(Sample::Absent);
+        };
+        let used_bytes = (total - available).max(0.0) * 1024.0;
+        Ok(value(used_bytes, BuiltIn::MemoryUsed, &self.path.to_string_lossy()))
+    }
+}
+
+fn kibibytes(text: &str, key: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes as f64)
+}
+
+struct Power {
+    meter: EnergyMeter,
+}
+
+impl Probe for Power {
+    fn read(&mut self, now: Instant) -> Result<Sample, SourceError> {
+        let method = self.meter.method_name();
+        if method == "none" {
+            return Ok(Sample::Absent);
+        }
+        let spent = self.meter.read(now).map_err(|source| SourceError::Energy { source: Box::new(source) })?;
+        Ok(spent.watts().map_or(Sample::NotNow, |watts| value(watts, BuiltIn::Power, method)))
+    }
+}
+
+struct GpuPower {
+    gpus: Option<Gpus>,
+    before: Option<Instant>,
+}
+
+impl Probe for GpuPower {
+    fn read(&mut self, now: Instant) -> Result<Sample, SourceError> {
+        let Some(gpus) = &mut self.gpus else { return Ok(Sample::Absent) };
+        let joules = gpus.read(now).map_err(|source| SourceError::Energy { source: Box::new(source) })?;
+        let elapsed_s =
+            self.before.replace(now).map_or(0.0, |before| now.saturating_duration_since(before).as_secs_f64());
+        let watts = joules.filter(|_| elapsed_s > 0.0).map(|joules| joules / elapsed_s);
+        Ok(watts.map_or(Sample::NotNow, |watts| value(watts, BuiltIn::GpuPower, "nvml")))
+    }
+}
+
+#[cfg(test)]
+mod tests;
