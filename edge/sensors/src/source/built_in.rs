@@ -1,7 +1,7 @@
 //! What a box measures about itself: temperature, load, memory, power.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::file::first_number;
 use super::{Probe, Sample};
@@ -15,6 +15,9 @@ const PROCESSOR_CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_ther
 
 /// What is in the names of a processor's thermal zones: `x86_pkg_temp`, `cpu-thermal`, `soc_thermal`, `bcm2835_thermal`.
 const PROCESSOR_ZONES: [&str; 4] = ["cpu", "pkg", "soc", "bcm"];
+
+/// Over less than this the steps of counters are seen more than the power.
+const POWER_INTERVAL_MIN: Duration = Duration::from_millis(90);
 
 /// What reads a built-in sensor.
 ///
@@ -34,7 +37,7 @@ pub(crate) fn probe(
             let mut meter = EnergyMeter::open(energy, host)?;
             // The first reading is where the first interval begins. That it fails is seen at the next one.
             let _ = meter.read(now);
-            Box::new(Power { meter })
+            Box::new(Power { meter, before: now })
         }
         BuiltIn::GpuPower => {
             let gpus = Gpus::open(None).ok();
@@ -113,6 +116,7 @@ fn kibibytes(text: &str, key: &str) -> Option<f64> {
 
 struct Power {
     meter: EnergyMeter,
+    before: Instant,
 }
 
 impl Probe for Power {
@@ -121,6 +125,10 @@ impl Probe for Power {
         if method == "none" {
             return Ok(Sample::Absent);
         }
+        if now.saturating_duration_since(self.before) < POWER_INTERVAL_MIN {
+            return Ok(Sample::NotNow);
+        }
+        self.before = now;
         let spent = self.meter.read(now).map_err(|source| SourceError::Energy { source: Box::new(source) })?;
         Ok(spent.watts().map_or(Sample::NotNow, |watts| value(watts, BuiltIn::Power, method)))
     }

@@ -1,7 +1,6 @@
 //! Made-up boxes: one with everything, one with nothing.
 
 use std::fs;
-use std::time::Duration;
 
 use super::*;
 
