@@ -59,9 +59,8 @@ fn power_over_time_is_energy() {
 
 #[test]
 fn a_disk_is_not_the_board_unless_it_is_named() {
-    let files =
-        [("hwmon0/name", "nvme"), ("hwmon0/power1_input", "3000000"), ("hwmon0/power1_label", "drive")].as_slice();
-    let (_root, host) = tree(files);
+    let files = [("hwmon0/name", "nvme"), ("hwmon0/power1_input", "3000000"), ("hwmon0/power1_label", "drive")];
+    let (_root, host) = tree(&files);
     assert!(matches!(Board::open(&host, &[]), Err(EnergyError::Absent { .. })));
     assert_eq!(Board::open(&host, &["drive".to_owned()]).unwrap().watts().unwrap(), 3.0);
 }

@@ -183,7 +183,7 @@ fn a_password_opens_a_broker_that_asks_for_one() {
     let access = format!("password_file {}", file.display());
     let Some(broker) = Broker::start(free_port(), &access) else { return };
     let anonymous = settings(broker.port, "room", "room", "/t");
-    let with = |password| MqttSettings {
+    let with = |password: &str| MqttSettings {
         username: Some("reader".into()),
         password: Some(Secret::new(password)),
         ..anonymous.clone()

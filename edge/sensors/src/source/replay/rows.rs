@@ -146,7 +146,9 @@ fn timestamp_ms(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn rows(text: &str) -> Result<Vec<Result<(i64, String, f64, String), String>>, String> {
+    type Found = Result<(i64, String, f64, String), String>;
+
+    fn rows(text: &str) -> Result<Vec<Found>, String> {
         let mut rows = Rows::new(text.as_bytes(), Path::new("r.csv")).map_err(|error| error.to_string())?;
         let mut all = Vec::new();
         while let Some(row) = rows.next().map_err(|error| error.to_string())? {
