@@ -1,7 +1,7 @@
 //! From sources to whoever takes readings: a bounded queue, and what is counted of each source.
 //!
-//! A full queue lets its oldest readings go, because the newest is worth most; only a replay that has no hurry waits for
-//! room instead.
+//! A full queue lets its oldest readings go, because the newest is worth most; only a replay that has no hurry waits
+//! for room instead.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -43,8 +43,8 @@ impl Queue {
         Outlet { queue: Arc::clone(self) }
     }
 
-    /// Waits for a first reading, then for others as long as it may linger or until half the room is taken; takes all there
-    /// are. Empty when the patience ends; nothing when no source is left.
+    /// Waits for a first reading, then for others as long as it may linger or until half the room is taken; takes all
+    /// there are. Empty when the patience ends; nothing when no source is left.
     pub(crate) fn take(&self, patience: Duration, linger: Duration) -> Option<Vec<Reading>> {
         let enough = self.capacity.div_ceil(2);
         let waiting = self.wait_for(self.lock(), patience, 1);

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// No file of the kernel that is read here is longer, but for `/proc/stat` of a large machine, whose first line is wanted.
+/// No file of the kernel that is read here is longer, but for `/proc/stat` of a large machine, whose first line is
+/// wanted.
 const FILE_BYTES_MAX: u64 = 16 * 1024;
 
 /// The two trees of the kernel. Other places than the usual ones are for a container that sees its host's trees

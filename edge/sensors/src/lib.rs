@@ -1,8 +1,8 @@
 //! headwater-sensors: what a box measures about itself and its surroundings.
 //!
-//! [`Sensors`] reads a small set that people have and gives [`Reading`]s: the box's own temperature, load, memory and power,
-//! files of the kernel, serial lines, MQTT topics, a CSV file that is played again. [`EnergyAccount`] says what a detection
-//! cost and by which method that is known. [`cpu`] says how long threads were busy.
+//! [`Sensors`] reads a small set that people have and gives [`Reading`]s: the box's own temperature, load, memory and
+//! power, files of the kernel, serial lines, MQTT topics, a CSV file that is played again. [`EnergyAccount`] says what
+//! a detection cost and by which method that is known. [`cpu`] says how long threads were busy.
 //!
 //! Where a box lacks a sensor nothing is made up, unless the settings ask for it; each value says how it is known.
 //!

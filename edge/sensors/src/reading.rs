@@ -12,8 +12,8 @@ pub struct Reading {
     pub value: f64,
     /// The unit, for example `celsius`.
     pub unit: Arc<str>,
-    /// How it is known: a file's path, `serial:/dev/ttyUSB0`, `mqtt:broker:1883/topic`, `csv:path`, a method of energy such
-    /// as `rapl`, or `synthetic`.
+    /// How it is known: a file's path, `serial:/dev/ttyUSB0`, `mqtt:broker:1883/topic`, `csv:path`, a method of energy
+    /// such as `rapl`, or `synthetic`.
     pub method: Arc<str>,
     /// When it was read, milliseconds since the epoch.
     pub ts_ms: i64,

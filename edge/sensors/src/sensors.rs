@@ -18,9 +18,9 @@ use crate::source::serial::{self, Serial};
 use crate::source::{FileProbe, HwmonProbe, Probe, built_in_probe};
 use crate::stop::Stop;
 
-/// Running sensors. One thread asks what can be asked; serial devices, brokers and files that are played have one each. A
-/// source that fails is tried again, with a growing delay, and never keeps another from its work. Dropping this stops them
-/// and waits for them.
+/// Running sensors. One thread asks what can be asked; serial devices, brokers and files that are played have one each.
+/// A source that fails is tried again, with a growing delay, and never keeps another from its work. Dropping this stops
+/// them and waits for them.
 pub struct Sensors {
     queue: Arc<Queue>,
     stop: Arc<Stop>,
@@ -50,8 +50,8 @@ impl Sensors {
         Ok(sensors)
     }
 
-    /// Waits up to `patience` for a reading and then up to `linger` for others, and takes all there are; fewer waits where
-    /// the queue fills. Empty where none came in time. Nothing once every source has ended, which is after
+    /// Waits up to `patience` for a reading and then up to `linger` for others, and takes all there are; fewer waits
+    /// where the queue fills. Empty where none came in time. Nothing once every source has ended, which is after
     /// [`Sensors::stop`], or where there is none but files that were played to their end.
     ///
     /// It blocks; call it on a thread that may.

@@ -18,8 +18,8 @@ pub use secret::Secret;
 pub struct SensorSettings {
     /// Whether anything is read.
     pub enabled: bool,
-    /// Milliseconds between readings of what is asked: built-in sensors, files, chips. What speaks of itself (serial, MQTT)
-    /// comes when it comes.
+    /// Milliseconds between readings of what is asked: built-in sensors, files, chips. What speaks of itself (serial,
+    /// MQTT) comes when it comes.
     pub interval_ms: u64,
     /// Readings that may wait to be taken; beyond it the oldest go, and are counted.
     pub queue_readings: usize,
@@ -84,8 +84,8 @@ pub struct FileSettings {
     pub interval_ms: Option<u64>,
 }
 
-/// An input of a chip, found by names because the numbers of chips change from one start to the next. The kernel says its
-/// unit.
+/// An input of a chip, found by names because the numbers of chips change from one start to the next. The kernel says
+/// its unit.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HwmonSettings {
@@ -99,8 +99,8 @@ pub struct HwmonSettings {
     pub interval_ms: Option<u64>,
 }
 
-/// Lines from a serial device: 8 data bits, no parity, 1 stop bit, no flow control. The first line after it was opened is
-/// thrown away, because it may be the end of one.
+/// Lines from a serial device: 8 data bits, no parity, 1 stop bit, no flow control. The first line after it was opened
+/// is thrown away, because it may be the end of one.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SerialSettings {
@@ -119,8 +119,9 @@ pub struct SerialSettings {
     pub values: Vec<ValueSettings>,
 }
 
-/// Messages from an MQTT broker (3.1.1), over TCP without TLS: the broker is meant to be on the box or in its own network.
-/// Messages are taken at quality of service 1, and what was published while the connection was away is not asked for.
+/// Messages from an MQTT broker (3.1.1), over TCP without TLS: the broker is meant to be on the box or in its own
+/// network. Messages are taken at quality of service 1, and what was published while the connection was away is not
+/// asked for.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSettings {
@@ -139,8 +140,8 @@ pub struct MqttSettings {
     pub password_file: Option<PathBuf>,
     /// Name of the connection, unique at the broker; unsaid it is made up at each start.
     pub client_id: Option<String>,
-    /// Whether messages count that the broker has kept. They may be old and do not say how old, so that by default only what
-    /// is published from now on counts.
+    /// Whether messages count that the broker has kept. They may be old and do not say how old, so that by default only
+    /// what is published from now on counts.
     #[serde(default)]
     pub retained: bool,
     /// What a message looks like.
@@ -149,13 +150,13 @@ pub struct MqttSettings {
     /// Between columns, for the format `csv`; a blank stands for any number of them.
     #[serde(default = "comma")]
     pub separator: char,
-    /// What is taken from a message, a table each. In a sensor's name `{topic}` is the topic, `{1}` what stands for its first
-    /// wildcard, and so on.
+    /// What is taken from a message, a table each. In a sensor's name `{topic}` is the topic, `{1}` what stands for its
+    /// first wildcard, and so on.
     pub values: Vec<ValueSettings>,
 }
 
-/// Readings that were written down: a CSV file whose first line names its columns `timestamp` (`2026-01-31T13:00:00Z` or
-/// milliseconds since the epoch), `sensor`, `value` and, where there are units, `unit`, in any order.
+/// Readings that were written down: a CSV file whose first line names its columns `timestamp` (`2026-01-31T13:00:00Z`
+/// or milliseconds since the epoch), `sensor`, `value` and, where there are units, `unit`, in any order.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CsvSettings {
@@ -203,8 +204,8 @@ pub struct ValueSettings {
     pub sensor: String,
     /// Its unit, for example `celsius`.
     pub unit: String,
-    /// Where it stands: the name of `name_value`, the column of `csv` counted from 1, the pointer of `json`, for example
-    /// `/air/t`. A `number` has none, `json` may have none.
+    /// Where it stands: the name of `name_value`, the column of `csv` counted from 1, the pointer of `json`, for
+    /// example `/air/t`. A `number` has none, `json` may have none.
     pub pick: Option<String>,
     /// The number is multiplied by this.
     #[serde(default = "one")]

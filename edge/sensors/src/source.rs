@@ -38,8 +38,8 @@ pub(crate) enum Sample {
     NotNow,
 }
 
-/// Tries until it has ended or is stopped, with a growing delay after failures. The attempt says in its [`Backoff`] when
-/// it has come to work.
+/// Tries until it has ended or is stopped, with a growing delay after failures. The attempt says in its [`Backoff`]
+/// when it has come to work.
 fn until_stopped(stop: &Stop, state: &SourceState, mut attempt: impl FnMut(&mut Backoff) -> Result<(), SourceError>) {
     let mut backoff = Backoff::default();
     while !stop.is_stopped() {

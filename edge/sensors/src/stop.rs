@@ -1,5 +1,5 @@
-//! How threads are told to stop: a flag that can be waited for, with a clock by those that sleep and without one by those
-//! that wait for a connection.
+//! How threads are told to stop: a flag that can be waited for, with a clock by those that sleep and without one by
+//! those that wait for a connection.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;

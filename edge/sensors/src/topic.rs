@@ -1,5 +1,5 @@
-//! MQTT topics (MQTT 3.1.1, section 4.7): which filters there are, what stood for their wildcards, and names made of it.
-//! Pure.
+//! MQTT topics (MQTT 3.1.1, section 4.7): which filters there are, what stood for their wildcards, and names made of
+//! it. Pure.
 
 /// Why a text is no topic filter; nothing for a good one.
 pub(crate) fn filter_problem(filter: &str) -> Option<&'static str> {

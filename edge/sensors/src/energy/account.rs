@@ -5,8 +5,8 @@
 //! - *Measured* (`rapl`, `hwmon`, `battery`, `nvml`): what the meter counted while the detection ran, divided among all
 //!   detections that ran then and, by the mean of the last second or so, everything else that kept cores busy. The idle
 //!   draw of that time is within; of time in which nothing was detected nothing is.
-//! - *Modelled* (`cpu-model`): the detection's processor time by the watts of a busy core, and its part of the idle draw
-//!   where the settings say one.
+//! - *Modelled* (`cpu-model`): the detection's processor time by the watts of a busy core, and its part of the idle
+//!   draw where the settings say one.
 //!
 //! A board's sensor and a battery are as fast as their chip, which may give one number for many detections.
 
@@ -140,8 +140,8 @@ impl EnergyAccount {
 }
 
 impl EnergySpan<'_> {
-    /// The detection has ended. `cpu` is the processor time it took on all its threads, which the model charges; where that
-    /// was not measured, its duration times its threads is the most it can be.
+    /// The detection has ended. `cpu` is the processor time it took on all its threads, which the model charges; where
+    /// that was not measured, its duration times its threads is the most it can be.
     pub fn finish(mut self, cpu: Duration, now: Instant) -> FrameEnergy {
         self.is_finished = true;
         let account = self.account;

@@ -1,12 +1,12 @@
 //! Which part of the box's energy a detection is charged with. Pure: joules and busy times come in.
 //!
-//! A counter of the processor counts everything that runs on it and its idle draw. The rule is that of a shared flat: what
-//! was consumed while somebody was at work is divided among all who were, by how busy each was. Nothing is charged for
-//! time in which no detection ran, nothing twice, and never more than was counted.
+//! A counter of the processor counts everything that runs on it and its idle draw. The rule is that of a shared flat:
+//! what was consumed while somebody was at work is divided among all who were, by how busy each was. Nothing is charged
+//! for time in which no detection ran, nothing twice, and never more than was counted.
 
 /// Divides the joules of an interval by busy time. `machine_busy_s` is how long all processors together were busy with
-/// anything, these included; where it is not known, or is less than these alone because its ticks are coarse, all of it is
-/// theirs. What is left is the part of everything else.
+/// anything, these included; where it is not known, or is less than these alone because its ticks are coarse, all of it
+/// is theirs. What is left is the part of everything else.
 pub fn share(joules: f64, busy_s: &[f64], machine_busy_s: Option<f64>) -> Vec<f64> {
     let own_busy_s: f64 = busy_s.iter().sum();
     let all_busy_s = machine_busy_s.unwrap_or(0.0).max(own_busy_s);
@@ -45,8 +45,8 @@ impl Attribution {
         id
     }
 
-    /// A piece of time has passed. `joules` were consumed in it, where that is known; `machine_busy_cores` is how many cores
-    /// were busy with anything, on the mean of a while, where that is known.
+    /// A piece of time has passed. `joules` were consumed in it, where that is known; `machine_busy_cores` is how many
+    /// cores were busy with anything, on the mean of a while, where that is known.
     pub fn advance(&mut self, joules: Option<f64>, machine_busy_cores: Option<f64>) {
         let Some(joules) = joules else {
             self.running.iter_mut().for_each(|running| running.joules = None);
@@ -60,8 +60,8 @@ impl Attribution {
         }
     }
 
-    /// A detection has ended; the piece before must have been advanced. Gives its joules; nothing where a piece of it was
-    /// not measured, or where there is no such detection.
+    /// A detection has ended; the piece before must have been advanced. Gives its joules; nothing where a piece of it
+    /// was not measured, or where there is no such detection.
     pub fn finish(&mut self, id: SpanId) -> Option<f64> {
         let index = self.running.iter().position(|running| running.id == id)?;
         self.running.swap_remove(index).joules

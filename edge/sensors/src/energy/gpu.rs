@@ -1,8 +1,8 @@
-//! NVIDIA's GPUs by NVML, the driver's own library, which is looked for when it is first needed: a box without it runs the
-//! same program.
+//! NVIDIA's GPUs by NVML, the driver's own library, which is looked for when it is first needed: a box without it runs
+//! the same program.
 //!
-//! Newer GPUs (since Volta) count millijoules; of older ones the power of the moment is read. What is counted is the whole
-//! GPU, whoever uses it.
+//! Newer GPUs (since Volta) count millijoules; of older ones the power of the moment is read. What is counted is the
+//! whole GPU, whoever uses it.
 
 use std::ffi::OsStr;
 use std::time::Instant;

@@ -1,9 +1,9 @@
-//! Sensors on the board that measure what it draws (kernel documentation: `hwmon/sysfs-interface.rst`, `hwmon/ina2xx.rst`,
-//! `hwmon/ina3221.rst`): a power in microwatts, or a voltage in millivolts with the current in milliamperes of the same
-//! number, as on NVIDIA's Jetson.
+//! Sensors on the board that measure what it draws (kernel documentation: `hwmon/sysfs-interface.rst`,
+//! `hwmon/ina2xx.rst`, `hwmon/ina3221.rst`): a power in microwatts, or a voltage in millivolts with the current in
+//! milliamperes of the same number, as on NVIDIA's Jetson.
 //!
-//! Only chips that are known to stand in a board's supply are taken of themselves: a disk or a GPU has a power sensor too.
-//! Others are taken when the settings name their rails.
+//! Only chips that are known to stand in a board's supply are taken of themselves: a disk or a GPU has a power sensor
+//! too. Others are taken when the settings name their rails.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -49,8 +49,8 @@ impl EnergyMeter {
     /// Finds the method that the settings name, or the best of this box.
     ///
     /// # Errors
-    /// Why a method that is named cannot be used, with the file. `auto` fails only where `gpu` is set and the driver has
-    /// none; why better methods were passed over is in [`EnergyMeter::passed_over`].
+    /// Why a method that is named cannot be used, with the file. `auto` fails only where `gpu` is set and the driver
+    /// has none; why better methods were passed over is in [`EnergyMeter::passed_over`].
     pub fn open(settings: &EnergySettings, host: &Host) -> Result<Self, EnergyError> {
         let mut passed_over = Vec::new();
         let (method, gauge) = match settings.method {
@@ -81,8 +81,8 @@ impl EnergyMeter {
         &self.passed_over
     }
 
-    /// What was consumed since the call before. Call it at least once a minute, because counters wrap and a power is only
-    /// known at the moment of reading. With NVML or several packages it takes some tens of microseconds or more.
+    /// What was consumed since the call before. Call it at least once a minute, because counters wrap and a power is
+    /// only known at the moment of reading. With NVML or several packages it takes some tens of microseconds or more.
     ///
     /// # Errors
     /// The file that cannot be read. The next call tries again, and begins as the first one does.

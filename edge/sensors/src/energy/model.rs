@@ -1,4 +1,5 @@
-//! The machine by a model: every second that a core was busy costs its watts, every second at all what the idle box draws.
+//! The machine by a model: every second that a core was busy costs its watts, every second at all what the idle box
+//! draws.
 //!
 //! Linear in processor time, and so blind to clock rates, vector units, memory and everything that is no processor.
 

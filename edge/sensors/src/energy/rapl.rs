@@ -4,10 +4,10 @@
 //!
 //! # What is added up
 //!
-//! Domains form a tree, and parents contain their children but for memory. So: every `package-*`, on AMD too (where Linux
-//! calls the driver `intel-rapl` as well), and the `dram` below it, which lies outside of the package's number. Not `core`
-//! and `uncore`, which lie within. Not `psys`, which contains the packages and on most boards is not calibrated. Not
-//! `intel-rapl-mmio:*`, which is the same package seen another way.
+//! Domains form a tree, and parents contain their children but for memory. So: every `package-*`, on AMD too (where
+//! Linux calls the driver `intel-rapl` as well), and the `dram` below it, which lies outside of the package's number.
+//! Not `core` and `uncore`, which lie within. Not `psys`, which contains the packages and on most boards is not
+//! calibrated. Not `intel-rapl-mmio:*`, which is the same package seen another way.
 
 use std::io;
 use std::path::{Path, PathBuf};

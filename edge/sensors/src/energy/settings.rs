@@ -8,18 +8,19 @@ use crate::settings::Problem;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnergySettings {
-    /// `auto`, `rapl`, `hwmon`, `battery`, `cpu-model` or `none`. `auto` takes `rapl` where its counters can be read, then
-    /// a sensor of the board that is known to measure it, then `cpu-model` where `busy_watts` is said, else `none`.
+    /// `auto`, `rapl`, `hwmon`, `battery`, `cpu-model` or `none`. `auto` takes `rapl` where its counters can be read,
+    /// then a sensor of the board that is known to measure it, then `cpu-model` where `busy_watts` is said, else
+    /// `none`.
     pub method: MethodChoice,
-    /// What one busy core draws over an idle one, watts; the parameter of `cpu-model`. There is no default because there
-    /// is no honest one: measure the box with a meter at its plug, idle and with all cores busy, and divide the difference
-    /// by the cores.
+    /// What one busy core draws over an idle one, watts; the parameter of `cpu-model`. There is no default because
+    /// there is no honest one: measure the box with a meter at its plug, idle and with all cores busy, and divide the
+    /// difference by the cores.
     pub busy_watts: Option<f64>,
-    /// What the idle box draws, watts, for `cpu-model`. Above 0 the idle draw during a detection is charged to it too, as
-    /// the measuring methods do.
+    /// What the idle box draws, watts, for `cpu-model`. Above 0 the idle draw during a detection is charged to it too,
+    /// as the measuring methods do.
     pub idle_watts: f64,
-    /// Labels of the rails that `hwmon` adds up, for example `["VDD_IN"]`. Empty means the input rail where one is labelled
-    /// so, else all rails of the first board sensor.
+    /// Labels of the rails that `hwmon` adds up, for example `["VDD_IN"]`. Empty means the input rail where one is
+    /// labelled so, else all rails of the first board sensor.
     pub rails: Vec<String>,
     /// Whether detection runs on the GPU, so that what NVIDIA's driver counts is added to what detections cost.
     pub gpu: bool,

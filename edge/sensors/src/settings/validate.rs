@@ -10,7 +10,8 @@ use super::{
 };
 
 impl SensorSettings {
-    /// What is wrong with the values, by their keys; nothing is opened, a device or a file may come later. Empty is good.
+    /// What is wrong with the values, by their keys; nothing is opened, a device or a file may come later. Empty is
+    /// good.
     pub fn problems(&self) -> Vec<Problem> {
         let mut check = Check::default();
         check.range("sensors.interval_ms", self.interval_ms, 100..=86_400_000);

@@ -13,7 +13,8 @@ use crate::settings::BuiltIn;
 /// Chips whose `temp1` is the processor's.
 const PROCESSOR_CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
 
-/// What is in the names of a processor's thermal zones: `x86_pkg_temp`, `cpu-thermal`, `soc_thermal`, `bcm2835_thermal`.
+/// What is in the names of a processor's thermal zones: `x86_pkg_temp`, `cpu-thermal`, `soc_thermal`,
+/// `bcm2835_thermal`.
 const PROCESSOR_ZONES: [&str; 4] = ["cpu", "pkg", "soc", "bcm"];
 
 /// Over less than this the steps of counters are seen more than the power.

@@ -22,8 +22,8 @@ const KINDS: [(&str, &str, f64); 8] = [
     ("freq", "hertz", 1.0),
 ];
 
-/// Reads one input. Where it stands is looked up at each failure again, because a module that is loaded anew may number its
-/// chips anew.
+/// Reads one input. Where it stands is looked up at each failure again, because a module that is loaded anew may number
+/// its chips anew.
 pub(crate) struct HwmonProbe {
     folder: PathBuf,
     chip: String,

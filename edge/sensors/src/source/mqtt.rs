@@ -1,5 +1,5 @@
-//! Messages from an MQTT broker. A connection that is lost is made again; what was published meanwhile is not asked for,
-//! because a reading carries the time at which it came.
+//! Messages from an MQTT broker. A connection that is lost is made again; what was published meanwhile is not asked
+//! for, because a reading carries the time at which it came.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -1,5 +1,5 @@
-//! The thread that asks what can be asked: built-in sensors, files, chips. What is due together is read together, so that
-//! the readings of a round carry one time.
+//! The thread that asks what can be asked: built-in sensors, files, chips. What is due together is read together, so
+//! that the readings of a round carry one time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,7 +57,8 @@ fn ask(polled: &mut Polled, now: Instant, ts_ms: i64) -> Option<Reading> {
     Some(Reading { sensor: Arc::clone(&polled.sensor), value, unit, method, ts_ms })
 }
 
-/// One interval after it was due; after the machine slept or a sensor was slow, one interval after now and not many at once.
+/// One interval after it was due; after the machine slept or a sensor was slow, one interval after now and not many at
+/// once.
 fn next_due(due: Instant, interval: Duration, now: Instant) -> Instant {
     let next = due + interval;
     if next > now { next } else { now + interval }

@@ -1,5 +1,5 @@
-//! Where in time a replay is: timestamps of the file become time since its first row, which goes on over each repetition.
-//! Pure.
+//! Where in time a replay is: timestamps of the file become time since its first row, which goes on over each
+//! repetition. Pure.
 
 /// How far the last row of a file is from its first row at the next repetition, where the file has no two times.
 const GAP_MS: i64 = 1000;

@@ -31,8 +31,8 @@ pub(crate) enum Line {
 }
 
 impl Lines {
-    /// The lines that end within these bytes. A line ends with a line feed, a carriage return, or both; empty ones are left
-    /// out.
+    /// The lines that end within these bytes. A line ends with a line feed, a carriage return, or both; empty ones are
+    /// left out.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
         for &byte in bytes {
