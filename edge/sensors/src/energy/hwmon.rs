@@ -12,8 +12,12 @@ use super::EnergyError;
 use super::counter::Power;
 use crate::host::{Host, entries, read_name, read_text};
 
-/// Channels of a chip that are looked for; the largest INA has four.
+/// Channels of a chip that are looked for.
 const CHANNELS: std::ops::RangeInclusive<u32> = 1..=8;
+
+/// Channels of which voltage and current are one rail's. Beyond them an INA3221 shows the voltages over its shunts, and
+/// as its fourth current the sum of all.
+const PAIRED_CHANNELS: std::ops::RangeInclusive<u32> = 1..=3;
 
 /// The rails that are added up.
 pub(crate) struct Board {
@@ -110,6 +114,9 @@ fn rails_of(chip: &Path) -> Vec<Rail> {
             file(format!("power{channel}_input")).or_else(|| file(format!("power{channel}_average"))).map(Reads::Power);
         if let Some(reads) = power {
             return (!is_off("power")).then(|| Rail { label: label("power"), reads });
+        }
+        if !PAIRED_CHANNELS.contains(&channel) {
+            return None;
         }
         let volts = file(format!("in{channel}_input"))?;
         let amperes = file(format!("curr{channel}_input"))?;

@@ -28,8 +28,10 @@ const JETSON: &[(&str, &str)] = &[
     ("hwmon1/in3_label", "VDD_SOC"),
     ("hwmon1/in3_input", "5000"),
     ("hwmon1/curr3_input", "200"),
-    ("hwmon1/in4_label", "sum of shunt voltages"),
-    ("hwmon1/in4_input", "3"),
+    ("hwmon1/in4_input", "8"),
+    ("hwmon1/curr4_input", "2100"),
+    ("hwmon1/in7_label", "sum of shunt voltages"),
+    ("hwmon1/in7_input", "11"),
 ];
 
 #[test]
@@ -45,6 +47,13 @@ fn rails_that_are_named_are_added_up() {
     assert_eq!(Board::open(&host, &labels).unwrap().watts().unwrap(), 3.0);
     let error = Board::open(&host, &["VDD_CPU".to_owned()]).err().unwrap().to_string();
     assert!(error.contains("\"VDD_CPU\"") && error.contains("VDD_IN, VDD_CPU_GPU_CV, VDD_SOC"), "{error}");
+}
+
+#[test]
+fn a_shunts_voltage_and_the_sum_of_all_currents_are_no_rail() {
+    let files: Vec<(&str, &str)> = JETSON.iter().filter(|(file, _)| !file.ends_with("_label")).copied().collect();
+    let (_root, host) = tree(&files);
+    assert_eq!(Board::open(&host, &[]).unwrap().watts().unwrap(), 7.5 + 2.0 + 1.0);
 }
 
 #[test]
