@@ -29,5 +29,3 @@ pub use attribution::{Attribution, SpanId, share};
 pub use error::EnergyError;
 pub use meter::{EnergyMeter, Spent};
 pub use settings::{EnergyMethod, EnergySettings, MethodChoice};
-
-pub(crate) use gpu::Gpus;

@@ -25,6 +25,9 @@ pub(crate) use hwmon::HwmonProbe;
 pub(crate) trait Probe: Send {
     /// The value now.
     fn read(&mut self, now: Instant) -> Result<Sample, SourceError>;
+
+    /// A look between readings, at least every ten seconds, for what cannot be known of a longer time.
+    fn watch(&mut self, _now: Instant) {}
 }
 
 /// What a probe says.

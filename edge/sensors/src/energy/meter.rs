@@ -66,6 +66,15 @@ impl EnergyMeter {
         Ok(Self { method, gauge, gpus, passed_over, before: None })
     }
 
+    /// A meter of NVIDIA's GPUs alone.
+    ///
+    /// # Errors
+    /// Why the driver cannot be asked.
+    pub(crate) fn of_gpus() -> Result<Self, EnergyError> {
+        let gpus = Some(Gpus::open(None)?);
+        Ok(Self { method: EnergyMethod::None, gauge: Gauge::Nothing, gpus, passed_over: Vec::new(), before: None })
+    }
+
     /// The method that is in use.
     pub fn method(&self) -> EnergyMethod {
         self.method
@@ -81,8 +90,8 @@ impl EnergyMeter {
         &self.passed_over
     }
 
-    /// What was consumed since the call before. Call it at least once a minute, because counters wrap and a power is
-    /// only known at the moment of reading. With NVML or several packages it takes some tens of microseconds or more.
+    /// What was consumed since the call before. Call it at least twice a minute, because the smallest counters may wrap
+    /// in that time and a power is only known at the moment of reading. With NVML or several packages it takes some tens of microseconds or more.
     ///
     /// # Errors
     /// The file that cannot be read. The next call tries again, and begins as the first one does.

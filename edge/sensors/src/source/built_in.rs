@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::file::first_number;
 use super::{Probe, Sample};
-use crate::energy::{EnergyError, EnergyMeter, EnergySettings, Gpus};
+use crate::energy::{EnergyError, EnergyMeter, EnergySettings, Spent};
 use crate::error::SourceError;
 use crate::host::{Host, entries, read_name, read_text};
 use crate::settings::BuiltIn;
@@ -35,15 +35,10 @@ pub(crate) fn probe(
         BuiltIn::Load1m => Box::new(Load { path: host.proc.join("loadavg") }),
         BuiltIn::MemoryUsed => Box::new(Memory { path: host.proc.join("meminfo") }),
         BuiltIn::Power => {
-            let mut meter = EnergyMeter::open(energy, host)?;
-            // The first reading is where the first interval begins. That it fails is seen at the next one.
-            let _ = meter.read(now);
-            Box::new(Power { meter, before: now })
+            let meter = EnergyMeter::open(energy, host)?;
+            Box::new(Power::new(built_in, Some(meter).filter(|meter| meter.method_name() != "none"), now))
         }
-        BuiltIn::GpuPower => {
-            let gpus = Gpus::open(None).ok();
-            Box::new(GpuPower { gpus, before: None })
-        }
+        BuiltIn::GpuPower => Box::new(Power::new(built_in, EnergyMeter::of_gpus().ok(), now)),
     })
 }
 
@@ -115,39 +110,52 @@ fn kibibytes(text: &str, key: &str) -> Option<f64> {
     Some(kibibytes as f64)
 }
 
+/// The mean power since the last reading, or of as much of that time as is known.
 struct Power {
-    meter: EnergyMeter,
-    before: Instant,
+    built_in: BuiltIn,
+    /// Nothing where the box has none.
+    meter: Option<EnergyMeter>,
+    looked: Instant,
+    joules: f64,
+    measured: Duration,
+}
+
+impl Power {
+    fn new(built_in: BuiltIn, mut meter: Option<EnergyMeter>, now: Instant) -> Self {
+        if let Some(meter) = &mut meter {
+            // The first interval begins here. That it fails is seen at the next reading.
+            let _ = meter.read(now);
+        }
+        Self { built_in, meter, looked: now, joules: 0.0, measured: Duration::ZERO }
+    }
+
+    fn look(&mut self, now: Instant) -> Result<(), EnergyError> {
+        let Some(meter) = &mut self.meter else { return Ok(()) };
+        if now.saturating_duration_since(self.looked) < POWER_INTERVAL_MIN {
+            return Ok(());
+        }
+        self.looked = now;
+        let spent = meter.read(now)?;
+        if let Some(joules) = spent.joules {
+            self.joules += joules;
+            self.measured += spent.elapsed;
+        }
+        Ok(())
+    }
 }
 
 impl Probe for Power {
     fn read(&mut self, now: Instant) -> Result<Sample, SourceError> {
-        let method = self.meter.method_name();
-        if method == "none" {
-            return Ok(Sample::Absent);
-        }
-        if now.saturating_duration_since(self.before) < POWER_INTERVAL_MIN {
-            return Ok(Sample::NotNow);
-        }
-        self.before = now;
-        let spent = self.meter.read(now).map_err(|source| SourceError::Energy { source: Box::new(source) })?;
-        Ok(spent.watts().map_or(Sample::NotNow, |watts| value(watts, BuiltIn::Power, method)))
+        self.look(now).map_err(|source| SourceError::Energy { source: Box::new(source) })?;
+        let Some(meter) = &self.meter else { return Ok(Sample::Absent) };
+        let spent =
+            Spent { joules: Some(std::mem::take(&mut self.joules)), elapsed: std::mem::take(&mut self.measured) };
+        Ok(spent.watts().map_or(Sample::NotNow, |watts| value(watts, self.built_in, meter.method_name())))
     }
-}
 
-struct GpuPower {
-    gpus: Option<Gpus>,
-    before: Option<Instant>,
-}
-
-impl Probe for GpuPower {
-    fn read(&mut self, now: Instant) -> Result<Sample, SourceError> {
-        let Some(gpus) = &mut self.gpus else { return Ok(Sample::Absent) };
-        let joules = gpus.read(now).map_err(|source| SourceError::Energy { source: Box::new(source) })?;
-        let elapsed_s =
-            self.before.replace(now).map_or(0.0, |before| now.saturating_duration_since(before).as_secs_f64());
-        let watts = joules.filter(|_| elapsed_s > 0.0).map(|joules| joules / elapsed_s);
-        Ok(watts.map_or(Sample::NotNow, |watts| value(watts, BuiltIn::GpuPower, "nvml")))
+    fn watch(&mut self, now: Instant) {
+        // What fails here is said at the next reading if it fails still; the time between is not in the mean.
+        let _ = self.look(now);
     }
 }
 

@@ -10,6 +10,9 @@ use crate::reading::{Reading, wall_ms};
 use crate::settings::BuiltIn;
 use crate::stop::Stop;
 
+/// Within it no counter of energy wraps twice, and a power changes little.
+const WATCH_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Something that is asked at its interval.
 pub(crate) struct Polled {
     pub(crate) sensor: Arc<str>,
@@ -24,11 +27,16 @@ pub(crate) struct Polled {
 pub(crate) fn run(mut polled: Vec<Polled>, outlet: &Outlet, stop: &Stop) {
     let start = Instant::now();
     let mut due: Vec<Instant> = polled.iter().map(|_| start).collect();
+    let mut watch_due = start + WATCH_INTERVAL;
     while let Some(first) = due.iter().min().copied() {
-        if stop.wait_until(first) {
+        if stop.wait_until(first.min(watch_due)) {
             return;
         }
         let (now, ts_ms) = (Instant::now(), wall_ms());
+        if watch_due <= now {
+            polled.iter_mut().for_each(|polled| polled.probe.watch(now));
+            watch_due = now + WATCH_INTERVAL;
+        }
         let mut readings = Vec::new();
         for (polled, due) in polled.iter_mut().zip(&mut due).filter(|(_, due)| **due <= now) {
             readings.extend(ask(polled, now, ts_ms));

@@ -85,3 +85,30 @@ fn a_file_of_garbage_is_a_failure_and_not_an_absence() {
     let (_root, host) = machine(&[("proc/loadavg", "busy")]);
     assert!(read(BuiltIn::Load1m, &host).unwrap_err().to_string().contains("loadavg holds \"busy"));
 }
+
+#[test]
+fn power_over_a_long_interval_is_the_mean_of_what_was_seen_between() {
+    let zone = "sys/class/powercap/intel-rapl:0";
+    let file = |name: &str| format!("{zone}/{name}");
+    // AMD's counters wrap at 65 kJ, which a package may draw within a minute.
+    let (name, range, energy) = (file("name"), file("max_energy_range_uj"), file("energy_uj"));
+    let (root, host) = machine(&[(&name, "package-0"), (&range, "65532610987"), (&energy, "0")]);
+    let start = Instant::now();
+    let mut power = probe(BuiltIn::Power, &host, &EnergySettings::default(), start).unwrap();
+    let mut at = |seconds: u64, energy_uj: &str, is_asked: bool| {
+        fs::write(root.path().join(&energy), energy_uj).unwrap();
+        let now = start + Duration::from_secs(seconds);
+        power.watch(now);
+        is_asked.then(|| power.read(now).unwrap())
+    };
+    for ten in 1..30_u64 {
+        at(ten * 10, &(ten * 100_000_000).to_string(), false);
+    }
+    let Some(Sample::Value { value, .. }) = at(300, "4500000000", true) else { panic!() };
+    assert!((value - 15.0).abs() < 1e-9, "{value}");
+    at(310, "4800000000", false);
+    // It began anew: of these ten seconds nothing is known.
+    at(320, "0", false);
+    let Some(Sample::Value { value, .. }) = at(330, "100000000", true) else { panic!() };
+    assert!((value - 20.0).abs() < 1e-9, "{value}");
+}
