@@ -2,9 +2,10 @@
 //!
 //! # How a detection's cost is known
 //!
-//! - *Measured* (`rapl`, `hwmon`, `battery`, `nvml`): what the meter counted while the detection ran, divided among all
+//! - *Measured* (`rapl`, `hwmon`, `battery`): what the meter counted while the detection ran, divided among all
 //!   detections that ran then and, by the mean of the last second or so, everything else that kept cores busy. The idle
 //!   draw of that time is within; of time in which nothing was detected nothing is.
+//! - *Measured on GPUs* (`nvml`): likewise, but divided among detections alone.
 //! - *Modelled* (`cpu-model`): the detection's processor time by the watts of a busy core, and its part of the idle
 //!   draw where the settings say one.
 //!
@@ -82,9 +83,12 @@ impl EnergyAccount {
     /// # Errors
     /// As [`EnergyMeter::open`].
     pub fn open(settings: &EnergySettings, host: &Host) -> Result<Self, EnergyError> {
-        let meter = EnergyMeter::open(settings, host)?;
+        Ok(Self::over(EnergyMeter::open(settings, host)?, settings, host))
+    }
+
+    fn over(meter: EnergyMeter, settings: &EnergySettings, host: &Host) -> Self {
         let busy = settings.busy_watts.filter(|_| meter.method() == EnergyMethod::CpuModel);
-        Ok(Self {
+        Self {
             method: meter.method(),
             method_name: meter.method_name(),
             model: busy.map(|busy| ModelWatts { busy, idle: settings.idle_watts }),
@@ -97,7 +101,7 @@ impl EnergyAccount {
                 cameras: BTreeMap::new(),
                 trouble: Seldom::default(),
             }),
-        })
+        }
     }
 
     /// The method that is in use.
@@ -181,19 +185,21 @@ impl Books {
             // Busy time is charged by each detection's own; the machine's ticks are too coarse for it.
             Some(watts) => {
                 let idle_joules = watts.idle * elapsed.as_secs_f64();
-                self.meter.read_gpus(now).map(|gpus| gpus.map(|gpus| gpus + idle_joules))
+                self.meter.read_gpus(now).map(|gpu_joules| (Some(idle_joules), gpu_joules))
             }
-            None => self.meter.read(now).map(|spent| spent.joules),
+            None => self.meter.read_apart(now).map(|apart| (apart.box_joules, apart.gpu_joules)),
         };
-        let joules = read.unwrap_or_else(|error| {
+        let (box_joules, gpu_joules) = read.unwrap_or_else(|error| {
             if let Some(unsaid) = self.trouble.failed(now) {
                 let reason = crate::error::chain(&error);
                 tracing::warn!(method = self.meter.method_name(), %reason, unsaid, "energy not measured");
             }
-            None
+            (None, None)
         });
         let machine_busy_cores = if model.is_some() { None } else { self.busy.at(now, || machine_busy_s(&self.host)) };
-        self.attribution.advance(joules, machine_busy_cores);
+        self.attribution.advance(box_joules, machine_busy_cores);
+        // Busy cores say nothing of the GPUs, which were said to be there for detection.
+        self.attribution.advance(gpu_joules, None);
     }
 }
 

@@ -90,4 +90,4 @@ fn asking(what: &str) -> impl FnOnce(NvmlError) -> EnergyError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

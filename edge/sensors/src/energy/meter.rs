@@ -37,6 +37,14 @@ pub struct Spent {
     pub elapsed: Duration,
 }
 
+/// What the box and its GPUs consumed, each as in [`Spent`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Apart {
+    pub(crate) box_joules: Option<f64>,
+    pub(crate) gpu_joules: Option<f64>,
+    pub(crate) elapsed: Duration,
+}
+
 impl Spent {
     /// The mean power of the time between, watts.
     pub fn watts(&self) -> Option<f64> {
@@ -91,11 +99,19 @@ impl EnergyMeter {
     }
 
     /// What was consumed since the call before. Call it at least twice a minute, because the smallest counters may wrap
-    /// in that time and a power is only known at the moment of reading. With NVML or several packages it takes some tens of microseconds or more.
+    /// in that time and a power is only known at the moment of reading. With NVML or several packages it takes some tens
+    /// of microseconds or more.
     ///
     /// # Errors
     /// The file that cannot be read. The next call tries again, and begins as the first one does.
     pub fn read(&mut self, now: Instant) -> Result<Spent, EnergyError> {
+        let Apart { box_joules, gpu_joules, elapsed } = self.read_apart(now)?;
+        let joules = box_joules.zip(gpu_joules).map(|(of_box, of_gpus)| of_box + of_gpus);
+        Ok(Spent { joules, elapsed })
+    }
+
+    /// As [`EnergyMeter::read`], the GPUs apart from the box.
+    pub(crate) fn read_apart(&mut self, now: Instant) -> Result<Apart, EnergyError> {
         // Stays taken when a part fails: another part may have gone on alone.
         let before = self.before.take();
         let gauge = match &mut self.gauge {
@@ -107,16 +123,24 @@ impl EnergyMeter {
             Gauge::Nothing => Ok(None),
         };
         let gpus = self.gpus.as_mut().map_or(Ok(Some(0.0)), |gpus| gpus.read(now));
-        let joules = gauge?.zip(gpus?).map(|(box_joules, gpu_joules)| box_joules + gpu_joules);
+        let (gauge, gpus) = (gauge?, gpus?);
         self.before = Some(now);
-        let elapsed = before.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
-        let joules = joules.filter(|_| before.is_some());
-        Ok(Spent { joules, elapsed })
+        let Some(before) = before else { return Ok(Apart::default()) };
+        let elapsed = now.saturating_duration_since(before);
+        Ok(Apart { box_joules: gauge, gpu_joules: gpus, elapsed })
     }
 
     /// Joules of the GPUs alone since the reading before, for those who know what the processor costs from a model.
     pub(crate) fn read_gpus(&mut self, now: Instant) -> Result<Option<f64>, EnergyError> {
-        self.gpus.as_mut().map_or(Ok(Some(0.0)), |gpus| gpus.read(now))
+        let before = self.before.take();
+        let gpus = self.gpus.as_mut().map_or(Ok(Some(0.0)), |gpus| gpus.read(now))?;
+        self.before = Some(now);
+        Ok(gpus.filter(|_| before.is_some()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_gpus(self, gpus: Gpus) -> Self {
+        Self { gpus: Some(gpus), ..self }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 
 use super::*;
+use crate::energy::gpu::Gpus;
+use crate::energy::gpu::tests::made_up_library;
 
 struct Machine {
     root: tempfile::TempDir,
@@ -34,8 +36,11 @@ impl Machine {
     }
 
     fn account(&self, settings: &EnergySettings) -> EnergyAccount {
-        let host = Host { sys: self.root.path().to_owned(), proc: self.root.path().to_owned() };
-        EnergyAccount::open(settings, &host).unwrap()
+        EnergyAccount::open(settings, &self.host()).unwrap()
+    }
+
+    fn host(&self) -> Host {
+        Host { sys: self.root.path().to_owned(), proc: self.root.path().to_owned() }
     }
 
     fn at(&self, seconds: f64) -> Instant {
@@ -79,6 +84,27 @@ fn what_else_kept_cores_busy_bears_its_part() {
     let span = account.begin(&door, 1, machine.at(2.0));
     machine.set(10.0);
     near(span.finish(Duration::ZERO, machine.at(2.5)), 2_500.0, "rapl");
+}
+
+#[test]
+fn what_else_kept_cores_busy_bears_nothing_of_the_gpus() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(library) = made_up_library(&folder) else {
+        eprintln!("skipped: there is no C compiler");
+        return;
+    };
+    let machine = Machine::new();
+    machine.busy(0.0);
+    let (settings, gpus) = (EnergySettings::default(), Gpus::open(Some(library.as_os_str())).unwrap());
+    let meter = EnergyMeter::open(&settings, &machine.host()).unwrap().with_gpus(gpus);
+    let account = EnergyAccount::over(meter, &settings, &machine.host());
+    let door: Arc<str> = "door".into();
+    drop(account.begin(&door, 1, machine.at(0.0)));
+    machine.busy(8.0);
+    let span = account.begin(&door, 1, machine.at(2.0));
+    machine.set(10.0);
+    // A quarter of the package's 10 J; all of the first GPU's 250 J and of the second's 30 W.
+    near(span.finish(Duration::ZERO, machine.at(2.5)), 2_500.0 + 250_000.0 + 15_000.0, "rapl+nvml");
 }
 
 #[test]

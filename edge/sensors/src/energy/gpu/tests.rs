@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 
 /// Compiles the made-up library; nothing where there is no C compiler.
-fn made_up_library(folder: &tempfile::TempDir) -> Option<PathBuf> {
+pub(in crate::energy) fn made_up_library(folder: &tempfile::TempDir) -> Option<PathBuf> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/energy/gpu/made_up_nvml.c");
     let library = folder.path().join("libnvidia-ml.so.1");
     let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
