@@ -180,6 +180,8 @@ impl Drop for EnergySpan<'_> {
 impl Books {
     /// Brings the attribution up to now.
     fn settle(&mut self, model: Option<ModelWatts>, now: Instant) {
+        // Who waited for a turn comes with a time before that of whoever had it.
+        let now = self.settled.map_or(now, |before| before.max(now));
         let elapsed = self.settled.replace(now).map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
         let read = match model {
             // Busy time is charged by each detection's own; the machine's ticks are too coarse for it.

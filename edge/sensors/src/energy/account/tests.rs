@@ -108,6 +108,19 @@ fn what_else_kept_cores_busy_bears_nothing_of_the_gpus() {
 }
 
 #[test]
+fn time_that_comes_out_of_turn_is_not_charged_twice() {
+    let machine = Machine::new();
+    machine.busy(0.0);
+    let settings: EnergySettings = toml::from_str("method = 'cpu-model'\nbusy_watts = 6\nidle_watts = 2").unwrap();
+    let account = machine.account(&settings);
+    let first = account.begin(&"a".into(), 1, machine.at(0.0));
+    let second = account.begin(&"b".into(), 1, machine.at(3.0));
+    // It looked at the clock before the other one began, and had to wait for it.
+    near(first.finish(Duration::ZERO, machine.at(2.0)), 6_000.0, "cpu-model");
+    near(second.finish(Duration::ZERO, machine.at(4.0)), 2_000.0, "cpu-model");
+}
+
+#[test]
 fn two_cameras_at_once_are_not_charged_twice() {
     let machine = Machine::new();
     let account = machine.account(&EnergySettings::default());
