@@ -29,6 +29,8 @@ pub(crate) enum SourceError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} holds {text:?}, which does not begin with a number", path.display())]
     NoNumber { path: PathBuf, text: String },
+    #[error("the number of {} is without end once it is scaled", path.display())]
+    NotFinite { path: PathBuf },
     #[error("no chip {chip:?} under {} has {input:?}", folder.display())]
     NoInput { folder: PathBuf, chip: String, input: String },
     #[error("measuring energy")]

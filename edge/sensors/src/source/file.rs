@@ -33,6 +33,9 @@ impl FileProbe {
 impl Probe for FileProbe {
     fn read(&mut self, _now: Instant) -> Result<Sample, SourceError> {
         let value = first_number(&self.path)? * self.scale + self.offset;
+        if !value.is_finite() {
+            return Err(SourceError::NotFinite { path: self.path.clone() });
+        }
         Ok(Sample::Value { value, unit: Arc::clone(&self.unit), method: Arc::clone(&self.method) })
     }
 }
@@ -63,16 +66,19 @@ mod tests {
             interval_ms: None,
         };
         let mut probe = FileProbe::new(&settings);
-        let mut read = |text: &str| {
+        let read = |probe: &mut FileProbe, text: &str| {
             std::fs::write(&path, text).unwrap();
             probe.read(Instant::now())
         };
-        let Ok(Sample::Value { value, unit, method }) = read("21500 and more\n") else { panic!() };
+        let Ok(Sample::Value { value, unit, method }) = read(&mut probe, "21500 and more\n") else { panic!() };
         assert_eq!((value, &*unit, &*method), (22.5, "celsius", &*path.to_string_lossy()));
         for garbage in ["", "warm", "NaN", "inf"] {
-            let error = read(garbage).unwrap_err().to_string();
+            let error = read(&mut probe, garbage).unwrap_err().to_string();
             assert!(error.contains("temperature holds"), "{error}");
         }
+        assert!(read(&mut probe, "1e308").is_ok());
+        probe.scale = 10.0;
+        assert!(matches!(read(&mut probe, "1e308"), Err(SourceError::NotFinite { .. })));
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(probe.read(Instant::now()), Err(SourceError::Read { .. })));
     }
