@@ -1,6 +1,6 @@
 //! Where the kernel shows what it knows, and how files of there are read. Nothing here knows what a file means.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -27,9 +27,16 @@ impl Default for Host {
     }
 }
 
-/// The beginning of a file as text. A pipe or a device that says nothing is not waited for.
+/// Opens a file to read. A pipe or a device that says nothing is not waited for, and a terminal does not become the one
+/// that controls this process.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+}
+
+/// The beginning of a file as text.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
-    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    let file = open(path)?;
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

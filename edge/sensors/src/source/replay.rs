@@ -4,7 +4,8 @@ mod playhead;
 mod rows;
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use self::rows::{Row, Rows};
 use super::until_stopped;
 use crate::error::SourceError;
 use crate::feed::{Outlet, SourceState};
+use crate::host::open;
 use crate::reading::{Reading, wall_ms};
 use crate::retry::Backoff;
 use crate::settings::{CsvSettings, Pace};
@@ -58,7 +60,7 @@ impl Replay {
         stop: &Stop,
     ) -> Result<u64, SourceError> {
         let path = &self.settings.path;
-        let file = File::open(path).map_err(|source| SourceError::Read { path: path.clone(), source })?;
+        let file = open_file(path).map_err(|source| SourceError::Read { path: path.clone(), source })?;
         let mut rows = Rows::new(BufReader::new(file), path)?;
         playhead.begin();
         let mut played = 0;
@@ -67,6 +69,9 @@ impl Replay {
                 Ok(row) => row,
                 Err(error) => {
                     state.rejected(&error, Instant::now());
+                    if stop.is_stopped() {
+                        break;
+                    }
                     continue;
                 }
             };
@@ -95,6 +100,15 @@ impl Replay {
     fn reading(&self, row: Row, ts_ms: i64) -> Reading {
         Reading { sensor: row.sensor, value: row.value, unit: row.unit, method: Arc::clone(&self.method), ts_ms }
     }
+}
+
+/// A pipe may have no writer, and a device no end: a thread that waits for either cannot be stopped.
+fn open_file(path: &Path) -> io::Result<File> {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file of rows but a folder, a pipe or a device"));
+    }
+    Ok(file)
 }
 
 fn backoff_after(played: u64, backoff: &mut Backoff) {

@@ -105,3 +105,36 @@ fn an_empty_file_that_repeats_does_not_spin() {
     });
     assert!(state.counters().last_error.unwrap().ends_with("has no row that can be used"));
 }
+
+#[test]
+fn what_has_no_end_or_no_writer_is_not_played_and_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    for path in [pipe.as_path(), std::path::Path::new("/dev/zero"), folder.path()] {
+        let (queue, state, stop) = (Queue::new(4), SourceState::new("csv"), Stop::default());
+        let settings = CsvSettings { path: path.to_owned(), pace: Pace::Fast, repeat: false };
+        let outlet = queue.outlet();
+        std::thread::scope(|scope| {
+            scope.spawn(|| Replay::new(&settings).run(&outlet, &state, &stop));
+            while state.counters().failures == 0 {
+                std::thread::yield_now();
+            }
+            stop.stop();
+        });
+        assert!(state.counters().last_error.unwrap().contains("it is no file of rows"), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_file_of_garbage_does_not_keep_it_from_stopping() {
+    let rows = "garbage\n".repeat(1000);
+    let file = file(&format!("timestamp,sensor,value\n{rows}"));
+    let (queue, state, stop) = (Queue::new(4), SourceState::new("csv"), Stop::default());
+    let settings = CsvSettings { path: file.path().to_owned(), pace: Pace::Fast, repeat: false };
+    stop.stop();
+    let replay = Replay::new(&settings);
+    let played = replay.play(&mut Playhead::default(), &mut None, &queue.outlet(), &state, &stop);
+    assert_eq!((played.unwrap(), state.counters().rejected), (0, 1));
+}
