@@ -22,6 +22,8 @@ pub(crate) enum PayloadError {
     NotNumber { what: String },
     #[error("nothing of what is picked is in it")]
     NothingPicked,
+    #[error("its topic of {bytes} bytes is too long or holds control characters")]
+    BadTopic { bytes: usize },
     #[error("its sensor's name would be {bytes} bytes long")]
     BadName { bytes: usize },
 }

@@ -25,8 +25,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// A larger message is no sensor's, and ends the connection.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 
-/// A longer name is no sensor's; topics may be 65535 bytes.
+/// A longer name is no sensor's.
 const NAME_BYTES_MAX: usize = 256;
+
+/// A longer topic is no sensor's. They may be 65535 bytes, and one waits with each reading.
+const TOPIC_BYTES_MAX: usize = 1024;
 
 /// A subscription at a broker.
 pub(crate) struct Mqtt {
@@ -118,9 +121,13 @@ impl Mqtt {
     fn take(&self, message: &Publish, outlet: &Outlet, state: &SourceState) {
         let rejected = |source| {
             let text = String::from_utf8_lossy(&message.payload).chars().take(80).collect();
-            let (broker, topic) = (self.broker.clone(), message.topic.clone());
+            let topic = message.topic.chars().take(80).flat_map(char::escape_debug).collect();
+            let broker = self.broker.clone();
             state.rejected(&SourceError::BadMessage { broker, topic, text, source }, Instant::now());
         };
+        if message.topic.len() > TOPIC_BYTES_MAX || message.topic.contains(char::is_control) {
+            return rejected(PayloadError::BadTopic { bytes: message.topic.len() });
+        }
         let picked = self.picker.pick(&message.payload);
         if let Some(error) = picked.error {
             rejected(error);

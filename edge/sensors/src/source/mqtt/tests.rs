@@ -149,6 +149,18 @@ fn messages_become_readings_named_by_their_topic() {
 }
 
 #[test]
+fn a_topic_that_is_no_sensors_is_rejected_and_shown_in_part() {
+    let Some(broker) = Broker::start(free_port(), "allow_anonymous true") else { return };
+    let running = Running::new(&settings(broker.port, "home/#", "a", "/t"));
+    running.wait_until(true);
+    broker.publish(&format!("home/{}", "x".repeat(2000)), r#"{"t": 1}"#, false);
+    broker.publish("home/room", r#"{"t": 2}"#, false);
+    assert_eq!((running.next().value, running.state.counters().rejected), (2.0, 1));
+    let error = running.state.counters().last_error.unwrap();
+    assert!(error.contains("topic of 2005 bytes") && error.len() < 300, "{error}");
+}
+
+#[test]
 fn what_the_broker_kept_counts_where_that_is_asked_for() {
     let Some(broker) = Broker::start(free_port(), "allow_anonymous true") else { return };
     broker.publish("room", r#"{"t": 7}"#, true);
