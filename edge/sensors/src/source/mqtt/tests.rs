@@ -1,7 +1,7 @@
 //! Against a real broker, Debian's `mosquitto`; skipped where it is not installed.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -209,6 +209,52 @@ fn a_password_opens_a_broker_that_asks_for_one() {
     std::fs::write(&secret, "s3cret\n").unwrap();
     let by_file = MqttSettings { username: Some("reader".into()), password_file: Some(secret), ..anonymous.clone() };
     Running::new(&by_file).wait_until(true);
+}
+
+/// Accepts connections, answers each with bytes, and reads until the other side has had enough.
+fn hostile_broker(answers: Vec<Vec<u8>>) -> (u16, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        for answer in answers {
+            let (mut connection, _) = listener.accept().unwrap();
+            connection.write_all(&answer).unwrap();
+            connection.shutdown(Shutdown::Write).unwrap();
+            // It ends with an error where the other side closed with bytes unread.
+            let _ = connection.read_to_end(&mut Vec::new());
+        }
+    });
+    (port, thread)
+}
+
+#[test]
+fn no_bytes_of_a_broker_make_it_panic() {
+    const BODIES: [&[u8]; 9] = [
+        &[],
+        &[0],
+        &[2, 0, 1],
+        &[2, 0xff, 0xff],
+        &[3, 0, 0, 0],
+        &[5, 0, 3, b'a', b'/', b't'],
+        &[4, 0, 1, b'a', 0xff],
+        &[0xff, 0xff, 0xff, 0x7f],
+        &[0xff, 0xff, 0xff, 0xff, 1],
+    ];
+    const ACCEPTED: [u8; 4] = [0x20, 2, 0, 0];
+    // Every type of packet, with flags that are right for some and wrong for others.
+    let firsts = (0..16_u8).flat_map(|kind| [0, 2, 6, 15].map(|flags| kind << 4 | flags));
+    let packets = firsts.flat_map(|first| BODIES.map(|body| [&[first], body].concat()));
+    let answers: Vec<Vec<u8>> = packets.flat_map(|packet| [[&ACCEPTED[..], &packet].concat(), packet]).collect();
+    let count = answers.len();
+    let (port, broker) = hostile_broker(answers);
+    let mqtt = Mqtt::new(&settings(port, "a/#", "a", "/t"));
+    let (queue, state) = (Queue::new(100), SourceState::new("mqtt"));
+    let outlet = queue.outlet();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for _ in 0..count {
+        runtime.block_on(mqtt.listen(&outlet, &state, &mut Backoff::default())).unwrap_err();
+    }
+    broker.join().unwrap();
 }
 
 #[test]
