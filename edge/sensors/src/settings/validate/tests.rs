@@ -89,6 +89,16 @@ fn an_unknown_key_or_kind_is_an_error_that_names_it() {
 }
 
 #[test]
+fn a_password_that_is_no_text_is_not_shown() {
+    let error = parsed(
+        "[[sensors.sources]]\nkind = 'mqtt'\nhost = 'h'\ntopic = 't'\npassword = 271828\n\
+         values = [{ sensor = 'a', unit = 'b' }]",
+    );
+    let error = error.unwrap_err();
+    assert!(error.contains("a password must be a text") && !error.contains("271828"), "{error}");
+}
+
+#[test]
 fn every_wrong_value_is_named_at_once() {
     let keys = keys(
         r#"
