@@ -18,9 +18,10 @@ use crate::source::serial::{self, Serial};
 use crate::source::{FileProbe, HwmonProbe, Probe, built_in_probe};
 use crate::stop::Stop;
 
-/// Running sensors. One thread asks what can be asked; serial devices, brokers and files that are played have one each.
-/// A source that fails is tried again, with a growing delay, and never keeps another from its work. Dropping this stops
-/// them and waits for them.
+/// Running sensors. One thread asks what can be asked, one after the other; serial devices, brokers and files that are
+/// played have one each. A source that fails never keeps another from its work. It is tried again: what is asked at its
+/// interval, all else with a growing delay. Dropping this stops them and waits for them: for a quarter of a second, or
+/// for as long as the kernel takes for a file or the resolver for a broker's name.
 pub struct Sensors {
     queue: Arc<Queue>,
     stop: Arc<Stop>,

@@ -46,7 +46,8 @@ impl Mqtt {
         Self { settings: settings.clone(), broker: broker_of(settings), picker, client_id }
     }
 
-    /// Takes messages until stopped.
+    /// Takes messages until stopped. A broker's name that is being looked up is waited for, as long as the resolver
+    /// takes, because the look-up cannot be broken off and no thread shall be left behind.
     pub(crate) fn run(&self, outlet: &Outlet, state: &SourceState, stop: &Stop) {
         until_stopped(stop, state, |backoff| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
