@@ -172,10 +172,10 @@ impl SourceState {
 
     /// It gives nothing now and is tried again.
     pub(crate) fn failed(&self, error: &SourceError, now: Instant) {
-        self.failures.fetch_add(1, Relaxed);
-        self.is_working.store(false, Relaxed);
         let reason = chain(error);
         let mut troubles = self.troubles();
+        self.failures.fetch_add(1, Relaxed);
+        self.is_working.store(false, Relaxed);
         if let Some(unsaid) = troubles.failing.failed(now) {
             tracing::warn!(source = %self.source, %reason, unsaid, "sensor source fails; it is tried again");
         }
@@ -184,9 +184,9 @@ impl SourceState {
 
     /// A line, message or row of it cannot be used.
     pub(crate) fn rejected(&self, error: &SourceError, now: Instant) {
-        self.rejected.fetch_add(1, Relaxed);
         let reason = chain(error);
         let mut troubles = self.troubles();
+        self.rejected.fetch_add(1, Relaxed);
         if let Some(unsaid) = troubles.rejecting.failed(now) {
             tracing::warn!(source = %self.source, %reason, unsaid, "sensor value rejected");
         }
@@ -194,13 +194,15 @@ impl SourceState {
     }
 
     pub(crate) fn counters(&self) -> SourceCounters {
+        // Held meanwhile, so that a failure is counted and its reason said, or neither.
+        let troubles = self.troubles();
         SourceCounters {
             source: self.source.clone(),
             readings: self.readings.load(Relaxed),
             rejected: self.rejected.load(Relaxed),
             failures: self.failures.load(Relaxed),
             is_working: self.is_working.load(Relaxed),
-            last_error: self.troubles().last_error.clone(),
+            last_error: troubles.last_error.clone(),
         }
     }
 
