@@ -1,6 +1,6 @@
 //! How long processors were busy: of a thread, of this process, of threads by their name, and of the machine.
 //!
-//! Readers only; what a second of it costs is in [`energy`](crate::energy).
+//! Readers only; what a second of it costs is said by [`EnergyAccount`](crate::EnergyAccount).
 
 use std::fs;
 use std::path::PathBuf;
