@@ -1,0 +1,125 @@
+//! MQTT topics (MQTT 3.1.1, section 4.7): which filters there are, what stood for their wildcards, and names made of
+//! it. Pure.
+
+/// Why a text is no topic filter; nothing for a good one.
+pub(crate) fn filter_problem(filter: &str) -> Option<&'static str> {
+    if filter.is_empty() || filter.len() > 65_535 || filter.contains('\0') {
+        return Some("must be 1 to 65535 bytes without a NUL");
+    }
+    let levels: Vec<&str> = filter.split('/').collect();
+    for (index, level) in levels.iter().enumerate() {
+        if level.contains('#') && (*level != "#" || index + 1 != levels.len()) {
+            return Some("'#' must be the whole last level");
+        }
+        if level.contains('+') && *level != "+" {
+            return Some("'+' must be a whole level");
+        }
+    }
+    None
+}
+
+/// Wildcards of a filter.
+pub(crate) fn wildcards(filter: &str) -> usize {
+    filter.split('/').filter(|level| matches!(*level, "+" | "#")).count()
+}
+
+/// What stands for each wildcard of a filter in a topic; nothing where it does not match.
+pub(crate) fn captures<'a>(filter: &str, topic: &'a str) -> Option<Vec<&'a str>> {
+    let mut found = Vec::new();
+    let mut rest = Some(topic);
+    for level in filter.split('/') {
+        if level == "#" {
+            // It stands for the level above it as well.
+            found.push(rest.unwrap_or_default());
+            return Some(found);
+        }
+        let (name, after) = match rest?.split_once('/') {
+            Some((name, after)) => (name, Some(after)),
+            None => (rest?, None),
+        };
+        match level {
+            "+" => found.push(name),
+            level if level == name => {}
+            _ => return None,
+        }
+        rest = after;
+    }
+    rest.is_none().then_some(found)
+}
+
+/// Fills a sensor's name: `{topic}` is the whole topic, `{1}` what stands for the first wildcard, and so on.
+pub(crate) fn name_of(template: &str, topic: &str, captures: &[&str]) -> String {
+    let mut name = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, placeholder, after)) = next_placeholder(rest) {
+        name.push_str(before);
+        match placeholder.parse::<usize>() {
+            Ok(number) => name.push_str(number.checked_sub(1).and_then(|index| captures.get(index)).unwrap_or(&"")),
+            Err(_) => name.push_str(topic),
+        }
+        rest = after;
+    }
+    name.push_str(rest);
+    name
+}
+
+/// Why a template is none for a filter with so many wildcards; nothing for a good one.
+pub(crate) fn template_problem(template: &str, wildcards: usize) -> Option<String> {
+    let mut rest = template;
+    while let Some((_, placeholder, after)) = next_placeholder(rest) {
+        let is_wildcard = placeholder.parse().is_ok_and(|number: usize| (1..=wildcards).contains(&number));
+        if placeholder != "topic" && !is_wildcard {
+            return Some(format!(
+                "{{{placeholder}}} is neither {{topic}} nor one of {wildcards} wildcards of the topic"
+            ));
+        }
+        rest = after;
+    }
+    None
+}
+
+fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, behind) = text.split_once('{')?;
+    let (placeholder, after) = behind.split_once('}')?;
+    Some((before, placeholder, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_stand_for_levels() {
+        let of = |filter, topic| captures(filter, topic);
+        assert_eq!(of("home/+/air/+", "home/attic/air/t"), Some(vec!["attic", "t"]));
+        assert_eq!(of("home/#", "home/attic/air"), Some(vec!["attic/air"]));
+        assert_eq!(of("home/#", "home"), Some(vec![""]));
+        assert_eq!(of("#", "a/b"), Some(vec!["a/b"]));
+        assert_eq!(of("home/attic", "home/attic"), Some(vec![]));
+        assert_eq!(of("+/+", "/finance"), Some(vec!["", "finance"]));
+        for (filter, topic) in [("home/+", "home"), ("home/+", "home/a/b"), ("a", "b"), ("a/b", "a"), ("+", "/x")] {
+            assert_eq!(of(filter, topic), None, "{filter} {topic}");
+        }
+    }
+
+    #[test]
+    fn filters_are_checked() {
+        for filter in ["a", "/", "a/+/b", "+/#", "#", "a//b"] {
+            assert_eq!(filter_problem(filter), None, "{filter}");
+        }
+        for filter in ["", "a#", "a/#/b", "a+/b", "a\0"] {
+            assert!(filter_problem(filter).is_some(), "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_filled() {
+        assert_eq!(name_of("{1}_temperature", "z/attic", &["attic"]), "attic_temperature");
+        assert_eq!(name_of("{topic}", "z/attic", &[]), "z/attic");
+        assert_eq!(name_of("plain {", "z", &[]), "plain {");
+        assert_eq!(name_of("{9}x", "z", &["attic"]), "x");
+        assert_eq!(template_problem("{1}_{topic}", 1), None);
+        assert!(template_problem("{2}", 1).unwrap().contains("{2}"));
+        assert!(template_problem("{room}", 1).is_some());
+    }
+}
