@@ -88,13 +88,14 @@ impl Frontier {
     /// The least price at which the mean accuracy over a sample of intensities is not under a target, to a part in a
     /// million; as good as infinite where it cannot be reached.
     pub fn price(&self, sample: &[f64], target: f64) -> f64 {
-        let (mut low, mut high) = (0.0, self.price_of_the_best(sample));
-        if self.mean_accuracy(sample, low) >= target {
+        let sorted = sorted(sample);
+        let (mut low, mut high) = (0.0, self.price_of_the_best(&sorted));
+        if self.mean_of_sorted(&sorted, low) >= target {
             return low;
         }
-        for _ in 0..40 {
+        for _ in 0..60 {
             let middle = (low + high) / 2.0;
-            if self.mean_accuracy(sample, middle) >= target {
+            if self.mean_of_sorted(&sorted, middle) >= target {
                 high = middle
             } else {
                 low = middle
@@ -108,14 +109,24 @@ impl Frontier {
 
     /// Mean accuracy over a sample at a price.
     pub fn mean_accuracy(&self, sample: &[f64], price: f64) -> f64 {
-        let chosen = sample.iter().map(|&intensity| self.corners[self.choose(price, intensity)].accuracy);
-        chosen.sum::<f64>() / sample.len().max(1) as f64
+        self.mean_of_sorted(&sorted(sample), price)
+    }
+
+    /// The least accuracy, and what each slope adds in the hours that are clean enough for it: those at the beginning.
+    fn mean_of_sorted(&self, sorted: &[f64], price: f64) -> f64 {
+        let least = self.corners.first().map_or(0.0, |corner| corner.accuracy);
+        let steps = self.corners.windows(2).zip(&self.slopes);
+        let added = steps.map(|(pair, slope)| {
+            let hours = sorted.partition_point(|intensity| slope * intensity <= price);
+            (pair[1].accuracy - pair[0].accuracy) * hours as f64
+        });
+        least + added.sum::<f64>() / sorted.len().max(1) as f64
     }
 
     /// A price at which everything is looked at in the best way.
-    fn price_of_the_best(&self, sample: &[f64]) -> f64 {
+    fn price_of_the_best(&self, sorted: &[f64]) -> f64 {
         let steepest = self.slopes.last().copied().unwrap_or(0.0);
-        let dirtiest = sample.iter().copied().fold(0.0, f64::max);
+        let dirtiest = sorted.last().copied().unwrap_or(0.0);
         (steepest * dirtiest).max(f64::MIN_POSITIVE)
     }
 
@@ -129,6 +140,12 @@ impl Frontier {
         let share = ((accuracy - below.accuracy) / (above.accuracy - below.accuracy)).clamp(0.0, 1.0);
         Some(below.watts + share * (above.watts - below.watts))
     }
+}
+
+fn sorted(sample: &[f64]) -> Vec<f64> {
+    let mut sorted = sample.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted
 }
 
 fn slope(from: &Corner, to: &Corner) -> f64 {
