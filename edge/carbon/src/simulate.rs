@@ -43,14 +43,14 @@ pub fn run(mut controller: Controller, trace: &[f64], scenario: &Scenario) -> Ou
     let mut outcome = Outcome::default();
     let mut backlog_hours = 0.0;
     let mut changes = 0;
-    for hour in 0..trace.len() {
+    for (hour, &intensity) in trace.iter().enumerate() {
         let outlook = outlook(trace, hour, &scenario.forecasts);
         let decision = controller.decide(hour_ms(hour), &outlook, false);
         backlog_hours += 1.0;
         let sent_hours = if decision.defer_upload { 0.0 } else { std::mem::take(&mut backlog_hours) };
         let watts = decision.configuration.watts + scenario.upload_watts * sent_hours;
         outcome.watts += watts;
-        outcome.grams_per_hour += watts / 1000.0 * trace[hour];
+        outcome.grams_per_hour += watts / 1000.0 * intensity;
         outcome.accuracy += decision.configuration.accuracy;
         changes += usize::from(decision.changed);
     }

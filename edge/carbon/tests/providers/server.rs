@@ -8,19 +8,19 @@ use std::thread::JoinHandle;
 
 /// What was asked.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// Which request it is, from 1.
-    pub number: usize,
+    pub(crate) number: usize,
     /// Path and query.
-    pub path: String,
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
 }
 
 /// What is answered.
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(&'static str, &'static str)>,
-    pub body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
+    pub(crate) body: String,
     manner: Manner,
 }
 
@@ -31,7 +31,7 @@ enum Manner {
 }
 
 /// The server; it ends when it is dropped.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
     ends: Arc<AtomicBool>,
@@ -39,33 +39,33 @@ pub struct Server {
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
 impl Reply {
-    pub fn ok(body: &str) -> Self {
+    pub(crate) fn ok(body: &str) -> Self {
         Self::status(200, body)
     }
 
-    pub fn status(status: u16, body: &str) -> Self {
+    pub(crate) fn status(status: u16, body: &str) -> Self {
         Self { status, headers: Vec::new(), body: body.to_owned(), manner: Manner::Whole }
     }
 
     /// The connection is closed without an answer.
-    pub fn close() -> Self {
+    pub(crate) fn close() -> Self {
         Self { manner: Manner::Close, ..Self::ok("") }
     }
 
     /// The connection stays open without an answer.
-    pub fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self { manner: Manner::Never, ..Self::ok("") }
     }
 }
 
 impl Server {
-    pub fn start(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -91,16 +91,16 @@ impl Server {
         Self { address, requests, ends, thread: Some(thread) }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("nobody panics with it").clone()
     }
 
     /// The paths that were asked for, in order.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.requests().into_iter().map(|request| request.path).collect()
     }
 }
