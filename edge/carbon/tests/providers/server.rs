@@ -21,10 +21,10 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     pub(crate) body: String,
-    manner: Manner,
+    pub(crate) manner: Manner,
 }
 
-enum Manner {
+pub(crate) enum Manner {
     Whole,
     Close,
     Never,
