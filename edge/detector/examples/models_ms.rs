@@ -24,25 +24,32 @@ fn main() -> Result<(), DetectorError> {
             let options = LoadOptions { threads, ..LoadOptions::default() };
             let detector = Detector::load_with(Path::new(&path), options)?;
             for input_size in [256, 320, 416, 512] {
-                let options = DetectOptions { input_size, ..DetectOptions::default() };
-                let (mut single_ms, mut batch_ms) = (Vec::new(), Vec::new());
-                // Turn about, so that what else the machine does falls on both.
-                for _ in 0..rounds {
-                    single_ms
-                        .push(measure_ms(|| (0..BATCH).try_for_each(|_| detector.detect(&frame, &options).map(drop)))?);
-                    batch_ms.push(measure_ms(|| {
-                        detector
-                            .detect_batch(&[(frame, options); BATCH])
-                            .into_iter()
-                            .try_for_each(|found| found.map(drop))
-                    })?);
-                }
-                let (name, gmac) = (detector.model_name(), detector.macs(input_size) as f64 / 1e9);
-                let [single_ms, batch_ms] = [single_ms, batch_ms].map(median);
-                println!("{name:<20}  {threads:>7}  {input_size:>4}  {gmac:>5.2}  {single_ms:>22.1}  {batch_ms:>13.1}");
+                print_row(&detector, threads, &frame, input_size, rounds)?;
             }
         }
     }
+    Ok(())
+}
+
+fn print_row(
+    detector: &Detector,
+    threads: NonZeroUsize,
+    frame: &RgbFrame<'_>,
+    input_size: u32,
+    rounds: usize,
+) -> Result<(), DetectorError> {
+    let options = DetectOptions { input_size, ..DetectOptions::default() };
+    let single = || (0..BATCH).try_for_each(|_| detector.detect(frame, &options).map(drop));
+    let batch = || detector.detect_batch(&[(*frame, options); BATCH]).into_iter().try_for_each(|found| found.map(drop));
+    let (mut single_ms, mut batch_ms) = (Vec::new(), Vec::new());
+    // Turn about, so that what else the machine does falls on both.
+    for _ in 0..rounds {
+        single_ms.push(measure_ms(single)?);
+        batch_ms.push(measure_ms(batch)?);
+    }
+    let (name, gmac) = (detector.model_name(), detector.macs(input_size) as f64 / 1e9);
+    let [single_ms, batch_ms] = [single_ms, batch_ms].map(median);
+    println!("{name:<20}  {threads:>7}  {input_size:>4}  {gmac:>5.2}  {single_ms:>22.1}  {batch_ms:>13.1}");
     Ok(())
 }
 

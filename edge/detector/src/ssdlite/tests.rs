@@ -80,11 +80,11 @@ fn the_reference_test_sees_a_wrong_weight() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
 
     /// At sizes whose grids are odd, have one cell, or many; with strips dealt out to one, two or three threads.
     #[test]
-    fn the_engines_agree_at_every_size(cells in 1_u32..=9, threads in 1_usize..=3, seed in any::<u32>()) {
+    fn the_engines_agree_at_every_size(cells in 1_u32..=7, threads in 1_usize..=3, seed in any::<u32>()) {
         let noise = |index: usize| (index as u32 ^ seed).wrapping_mul(2_654_435_761) as f32 / u32::MAX as f32 * 2.0 - 1.0;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let [fast, plain] = ENGINES.map(|engine| {
