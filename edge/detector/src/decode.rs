@@ -1,4 +1,5 @@
-//! From the network's raw outputs to boxes: sigmoid, expected distances, suppression. Pure numbers, no network.
+//! From a network's raw outputs to boxes: sigmoid, expected distances, suppression. Pure numbers, no network.
+//! Distances and grids are NanoDet's; the search among logits and the suppression serve every model.
 
 use candle_transformers::object_detection::{Bbox, non_maximum_suppression};
 
@@ -22,50 +23,57 @@ pub(crate) struct Grid<'a> {
     pub(crate) values: &'a [f32],
 }
 
-/// Boxes in pixels of the network's input, per class, after suppression. `grids` stand in the order of
-/// [`STRIDES`]. No coordinate and no confidence is NaN, whatever the network said.
-pub(crate) fn boxes(grids: &[Grid<'_>; 3], options: &DetectOptions) -> Vec<Vec<Bbox<ClassId>>> {
-    let search = Search {
-        classes: ClassId::all().filter(|class| options.classes.contains(*class)).collect(),
-        threshold: options.threshold,
-        logit_floor: logit_floor(options.threshold),
-    };
-    let mut by_class: Vec<Vec<Bbox<ClassId>>> = vec![Vec::new(); ClassId::COUNT];
+/// Boxes in pixels of the network's input: a list for each class, in the order of the classes.
+pub(crate) type Candidates = Vec<Vec<Bbox<ClassId>>>;
+
+/// What NanoDet's grids, in the order of [`STRIDES`], say, before suppression. No coordinate and no confidence is NaN,
+/// whatever the network said.
+pub(crate) fn candidates(grids: &[Grid<'_>; 3], options: &DetectOptions) -> Candidates {
+    let search = Search::new(options);
+    let mut by_class: Candidates = vec![Vec::new(); ClassId::COUNT];
     for (grid, stride) in grids.iter().zip(STRIDES) {
         for row in 0..grid.side {
             let cells = grid.values[row * grid.pitch..].as_chunks::<CELL_CHANNELS>().0;
             for (column, cell) in cells.iter().take(grid.side).enumerate() {
-                search.collect(cell, || cell_box(cell, column, row, stride as f32), &mut by_class);
+                let logits = &cell[..ClassId::COUNT];
+                search.collect(logits, || cell_box(cell, column, row, stride as f32), &mut by_class);
             }
         }
     }
-    for candidates in &mut by_class {
+    by_class
+}
+
+/// Of two boxes of one class that overlap more than `nms_iou` the weaker is dropped.
+pub(crate) fn suppress(by_class: &mut [Vec<Bbox<ClassId>>], nms_iou: f32) {
+    for candidates in by_class.iter_mut() {
         if candidates.len() > CANDIDATES_MAX {
             candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
             candidates.truncate(CANDIDATES_MAX);
         }
     }
-    non_maximum_suppression(&mut by_class, options.nms_iou);
-    by_class
+    non_maximum_suppression(by_class, nms_iou);
 }
 
 /// What counts as seen.
-struct Search {
+pub(crate) struct Search {
     classes: Vec<ClassId>,
     threshold: f32,
     logit_floor: f32,
 }
 
 impl Search {
-    /// Adds the box of a cell to every class that is seen in it.
-    fn collect(
-        &self,
-        cell: &[f32; CELL_CHANNELS],
-        corners: impl Fn() -> [f32; 4],
-        by_class: &mut [Vec<Bbox<ClassId>>],
-    ) {
+    pub(crate) fn new(options: &DetectOptions) -> Self {
+        Self {
+            classes: ClassId::all().filter(|class| options.classes.contains(*class)).collect(),
+            threshold: options.threshold,
+            logit_floor: logit_floor(options.threshold),
+        }
+    }
+
+    /// Adds a box to every class that is seen in it. `logits` begin with that of class 0 and may end early.
+    pub(crate) fn collect(&self, logits: &[f32], corners: impl Fn() -> [f32; 4], by_class: &mut [Vec<Bbox<ClassId>>]) {
         for class in &self.classes {
-            let logit = cell[class.index()];
+            let Some(&logit) = logits.get(class.index()) else { break };
             // Nearly every logit ends here, before an exponential is paid for it.
             if logit.is_nan() || logit < self.logit_floor {
                 continue;

@@ -1,19 +1,17 @@
-//! The detector: weights loaded once, then frame after frame to boxes. It joins the parts and owns the threads; what a
-//! part computes stands in its own file.
+//! The detector: weights loaded once, then frame after frame to boxes. It owns the model and the threads, deals frames out
+//! to them, and does what is the same for every model: suppression, and the way back to pixels of the frame.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::ThreadPool;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::classes::ClassId;
-use crate::decode::boxes;
+use crate::classes::{ClassId, ClassSet};
+use crate::decode::suppress;
 use crate::error::DetectorError;
 use crate::frame::RgbFrame;
-use crate::network::{Activations, Network};
+use crate::model::{self, Model};
 use crate::options::{DetectOptions, LoadOptions};
-use crate::preprocess::Preprocessor;
-use crate::weights::Weights;
 
 /// One thing that was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,19 +30,21 @@ pub struct Detection {
     pub y2: f32,
 }
 
-/// NanoDet-g with its weights. Shared by reference: calls from several threads take turns on the detector's threads.
+/// A model with its weights. Shared by reference: calls from several threads take turns on the detector's threads.
 pub struct Detector {
-    network: Network,
+    model: Box<dyn Model>,
     threads: ThreadPool,
-    /// Buffers that are not in use; as many come to be as calls ever ran at once.
-    idle: Mutex<Vec<Workspace>>,
+    /// A pool of one for each of `threads`, where there are several: inside it a frame is computed by one thread alone.
+    lanes: Vec<ThreadPool>,
 }
 
 impl Detector {
-    /// Loads a safetensors file, to run on one thread.
+    /// Loads a safetensors file, to run on one thread. Which model it holds is said by `architecture` in its metadata, or
+    /// else by the names of its tensors.
     ///
     /// # Errors
-    /// Names the file, and the tensor that is missing, misshapen, not finite, or at which the file breaks off.
+    /// Names the file, and the tensor that is missing, misshapen, not finite, or at which the file breaks off; or the
+    /// architecture that is not known.
     pub fn load(path: &Path) -> Result<Self, DetectorError> {
         Self::load_with(path, LoadOptions::default())
     }
@@ -76,16 +76,30 @@ impl Detector {
     }
 
     fn parse(origin: &str, bytes: &[u8], options: LoadOptions) -> Result<Self, DetectorError> {
-        let weights = Weights::parse(origin, bytes)?;
-        let network = Network::new(weights, options.engine)
-            .map_err(|source| DetectorError::LayOutWeights { origin: origin.to_owned(), source: Box::new(source) })?;
+        let model = model::open(origin, bytes, options.engine)?;
         let threads = options.threads.get();
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("detector-{index}"))
-            .build()
-            .map_err(|source| DetectorError::StartThreads { threads, source })?;
-        Ok(Self { network, threads, idle: Mutex::new(Vec::new()) })
+        let lanes = if threads > 1 { (0..threads).map(|_| pool(1, "lane")).collect::<Result<_, _>>()? } else { vec![] };
+        Ok(Self { model, threads: pool(threads, "detector")?, lanes })
+    }
+
+    /// Under which name results are reported, such as `"nanodet-g"`.
+    pub fn model_name(&self) -> &'static str {
+        self.model.name()
+    }
+
+    /// What the weights can tell apart. Other classes may be asked for, and are never found.
+    pub fn classes(&self) -> ClassSet {
+        self.model.classes()
+    }
+
+    /// The input size that comes closest to the pictures the weights were trained on.
+    pub fn trained_size(&self) -> u32 {
+        self.model.trained_size()
+    }
+
+    /// Multiply-accumulates that one frame costs at this input size: the measure of work behind an energy model.
+    pub fn macs(&self, input_size: u32) -> u64 {
+        self.model.macs(input_size)
     }
 
     /// What is in a frame, surest first. Blocks until the detector's threads have computed it.
@@ -94,61 +108,70 @@ impl Detector {
     /// An option out of its range; a frame is valid by construction. No weights that load and no frame make it panic.
     pub fn detect(&self, frame: &RgbFrame<'_>, options: &DetectOptions) -> Result<Vec<Detection>, DetectorError> {
         options.validate()?;
-        let mut workspace = self.workspace(options.input_size);
-        let detections = self.threads.install(|| self.detect_in(&mut workspace, frame, options));
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
-        detections
+        self.threads.install(|| self.look(frame, options))
     }
 
-    fn detect_in(
-        &self,
-        workspace: &mut Workspace,
-        frame: &RgbFrame<'_>,
-        options: &DetectOptions,
-    ) -> Result<Vec<Detection>, DetectorError> {
-        let Workspace { input_size, preprocessor, activations } = workspace;
-        let input_size = *input_size;
-        activations.set_input(preprocessor.rows(frame)?);
-        let grids = self
-            .network
-            .forward(activations)
-            .map_err(|source| DetectorError::RunNetwork { input_size, source: Box::new(source) })?;
-        let mut detections: Vec<Detection> = boxes(&grids, options)
+    /// What is in each of several frames, in their order: the same answers as from [`Detector::detect`], sooner where the
+    /// detector has several threads. Each of them takes a whole frame, so that none waits for another inside a layer;
+    /// frames that are left over when the threads do not divide them share all threads. Blocks until all are done.
+    ///
+    /// # Errors
+    /// Each frame has its own result, as from [`Detector::detect`].
+    pub fn detect_batch(&self, frames: &[(RgbFrame<'_>, DetectOptions)]) -> Vec<Result<Vec<Detection>, DetectorError>> {
+        let dealt = frames.len() - frames.len() % self.lanes.len().max(1);
+        let (dealt, left) = if self.lanes.is_empty() { (&frames[..0], frames) } else { frames.split_at(dealt) };
+        let mut results = self.deal(dealt);
+        results.extend(left.iter().map(|(frame, options)| self.detect(frame, options)));
+        results
+    }
+
+    /// One frame a thread, the next to whichever is done first.
+    fn deal(&self, frames: &[(RgbFrame<'_>, DetectOptions)]) -> Vec<Result<Vec<Detection>, DetectorError>> {
+        if frames.is_empty() {
+            return Vec::new();
+        }
+        let next = AtomicUsize::new(0);
+        let take = || {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let (frame, options) = frames.get(index)?;
+            Some((index, options.validate().and_then(|()| self.look(frame, options))))
+        };
+        let done = self
+            .threads
+            .broadcast(|thread| self.lanes[thread.index()].install(|| std::iter::from_fn(take).collect::<Vec<_>>()));
+        let mut done: Vec<_> = done.into_iter().flatten().collect();
+        done.sort_unstable_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Runs on the current rayon pool.
+    fn look(&self, frame: &RgbFrame<'_>, options: &DetectOptions) -> Result<Vec<Detection>, DetectorError> {
+        let mut candidates = self.model.find(frame, options)?;
+        suppress(&mut candidates, options.nms_iou);
+        let scale_x = frame.width() as f32 / options.input_size as f32;
+        let scale_y = frame.height() as f32 / options.input_size as f32;
+        let mut detections: Vec<Detection> = candidates
             .iter()
             .flatten()
-            .filter_map(|found| {
-                let scale_x = frame.width() as f32 / input_size as f32;
-                let scale_y = frame.height() as f32 / input_size as f32;
-                let detection = Detection {
-                    class: found.data,
-                    confidence: found.confidence,
-                    x1: (found.xmin * scale_x).max(0.0),
-                    y1: (found.ymin * scale_y).max(0.0),
-                    x2: (found.xmax * scale_x).min(frame.width() as f32),
-                    y2: (found.ymax * scale_y).min(frame.height() as f32),
-                };
-                (detection.x1 < detection.x2 && detection.y1 < detection.y2).then_some(detection)
+            .map(|found| Detection {
+                class: found.data,
+                confidence: found.confidence,
+                x1: (found.xmin * scale_x).max(0.0),
+                y1: (found.ymin * scale_y).max(0.0),
+                x2: (found.xmax * scale_x).min(frame.width() as f32),
+                y2: (found.ymax * scale_y).min(frame.height() as f32),
             })
+            .filter(|detection| detection.x1 < detection.x2 && detection.y1 < detection.y2)
             .collect();
         detections.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(a.class.cmp(&b.class)));
         Ok(detections)
     }
-
-    fn workspace(&self, input_size: u32) -> Workspace {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.filter(|workspace| workspace.input_size == input_size).unwrap_or_else(|| Workspace::new(input_size))
-    }
 }
 
-/// What one call needs besides the weights, for one input size.
-struct Workspace {
-    input_size: u32,
-    preprocessor: Preprocessor,
-    activations: Activations,
-}
-
-impl Workspace {
-    fn new(input_size: u32) -> Self {
-        Self { input_size, preprocessor: Preprocessor::new(input_size), activations: Activations::new(input_size) }
-    }
+fn pool(threads: usize, name: &'static str) -> Result<ThreadPool, DetectorError> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(move |index| format!("{name}-{index}"))
+        .build()
+        .map_err(|source| DetectorError::StartThreads { threads, source })
 }

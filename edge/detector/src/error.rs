@@ -21,6 +21,15 @@ pub enum DetectorError {
     )]
     TruncatedTensor { origin: String, tensor: String, expected_bytes: u64, found_bytes: u64 },
 
+    #[error("{origin} names the architecture {found:?} in its metadata, and the known ones are {known}")]
+    UnknownArchitecture { origin: String, found: String, known: String },
+
+    #[error(
+        "{origin} holds none of the known networks, {known}: it names no architecture in its metadata, and its {}",
+        tensor.as_ref().map_or_else(|| "list of tensors is empty".to_owned(), |name| format!("first tensor is {name}"))
+    )]
+    UnknownTensors { origin: String, tensor: Option<String>, known: String },
+
     #[error("{origin} has no tensor {tensor} (expected shape {expected:?})")]
     MissingTensor { origin: String, tensor: String, expected: Vec<usize> },
 

@@ -1,9 +1,10 @@
-//! Finds people and things in a picture: NanoDet-g (COCO, 80 classes) on candle.
+//! Finds people and things in a picture, with small convolutional networks on the CPU. Two are known, and the weight file
+//! says which it holds: NanoDet-g (COCO's 80 classes) and SSDLite on MobileNetV2 (the first 29 of them).
 //!
 //! A [`Detector`] is loaded once from a safetensors file and then shared: [`Detector::detect`] takes `&self`, a frame of
 //! RGB bytes of any size and [`DetectOptions`], and answers with boxes in pixels of that frame. The same weights run at
-//! every input size that is a multiple of 32; the cost grows with its square ([`macs`]), so input sizes are the power
-//! tiers of one model.
+//! every input size that is a multiple of 32; the cost grows with its square ([`Detector::macs`]), so input sizes are the
+//! power tiers of one model. [`Detector::detect_batch`] takes the frames of several cameras at once.
 //!
 //! This crate decodes no video, opens no camera, tracks nothing and knows no time. It is the only place that knows
 //! candle: no type of candle is in its API.
@@ -20,10 +21,14 @@ mod decode;
 mod detector;
 mod error;
 mod frame;
+mod model;
+mod nanodet;
 mod network;
 mod options;
 mod preprocess;
+mod ssdlite;
 mod weights;
+mod workspaces;
 
 pub use architecture::macs;
 pub use classes::{ClassId, ClassSet};
@@ -32,10 +37,10 @@ pub use error::DetectorError;
 pub use frame::RgbFrame;
 pub use options::{DetectOptions, Engine, LoadOptions};
 
-/// The name under which results of this network are reported.
-pub const MODEL_NAME: &str = "nanodet-g";
+/// The name of the model in [`bundled_weights`]; [`Detector::model_name`] tells that of any.
+pub const MODEL_NAME: &str = nanodet::NanoDet::NAME;
 
-/// The weights that are compiled into every binary which calls this: a safetensors file of 7.6 MB.
+/// NanoDet-g's weights, compiled into every binary which calls this: a safetensors file of 7.6 MB.
 pub fn bundled_weights() -> &'static [u8] {
     include_bytes!("../../../models/nanodet_g.safetensors")
 }

@@ -36,10 +36,11 @@ pub enum Engine {
 /// What is looked for in a frame, and how closely.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DetectOptions {
-    /// The side of the square that the frame is stretched to, in pixels: a multiple of 32 from 32 to 2048. 416 is what the
-    /// weights were trained at; 320 and 256 are cheaper and lose people who are small or overlap.
+    /// The side of the square that the frame is stretched to, in pixels: a multiple of 32 from 32 to 2048. 416 is what
+    /// NanoDet-g was trained at; 320 and 256 are cheaper and lose people who are small or overlap. SSDLite was trained at
+    /// 300; at 416 and 512 it finds smaller people, and loses who fills the frame.
     pub input_size: u32,
-    /// Boxes under this score are dropped, 0 to 1. Under 0.40 a stone becomes a person.
+    /// Boxes under this score are dropped, 0 to 1. Under 0.40 a stone becomes a person for NanoDet-g.
     pub threshold: f32,
     /// Of two boxes of one class that overlap more than this (intersection over union, 0 to 1) the weaker is dropped.
     pub nms_iou: f32,

@@ -1,4 +1,4 @@
-//! Reads a weight file and checks it against the architecture: every tensor there, of the right shape, finite.
+//! Reads a weight file and checks it against an architecture: every tensor there, of the right shape, finite.
 //!
 //! The half-precision numbers of the file become f32 here, once. A file that is cut off is told apart from one that is
 //! something else, with the tensor at which it breaks off.
@@ -29,9 +29,8 @@ pub(crate) struct ConvWeights {
 }
 
 impl Weights {
-    /// Parses and checks the bytes of a safetensors file; `origin` names it in errors.
-    pub(crate) fn parse(origin: &str, bytes: &[u8]) -> Result<Self, DetectorError> {
-        let file = WeightFile { origin, tensors: open(origin, bytes)? };
+    /// Reads and checks what NanoDet-g needs.
+    pub(crate) fn read(file: &WeightFile<'_>) -> Result<Self, DetectorError> {
         Ok(Self {
             backbone: BACKBONE.iter().map(|spec| file.convolution(spec)).collect::<Result<_, _>>()?,
             laterals: LATERALS.iter().map(|spec| file.convolution(spec)).collect::<Result<_, _>>()?,
@@ -41,14 +40,59 @@ impl Weights {
                 .collect::<Result<_, DetectorError>>()?,
         })
     }
+
+    #[cfg(test)]
+    pub(crate) fn parse(origin: &str, bytes: &[u8]) -> Result<Self, DetectorError> {
+        Self::read(&WeightFile::open(origin, bytes)?)
+    }
 }
 
-struct WeightFile<'a> {
+/// A safetensors file, whatever network it holds.
+pub(crate) struct WeightFile<'a> {
     origin: &'a str,
     tensors: SafeTensors<'a>,
+    metadata: Metadata,
+}
+
+impl<'a> WeightFile<'a> {
+    /// Parses the bytes of a safetensors file; `origin` names it in errors.
+    pub(crate) fn open(origin: &'a str, bytes: &'a [u8]) -> Result<Self, DetectorError> {
+        let not_safetensors = |source| {
+            truncation(origin, bytes)
+                .unwrap_or_else(|| DetectorError::NotSafetensors { origin: origin.to_owned(), source })
+        };
+        let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
+        Ok(Self { origin, tensors, metadata })
+    }
 }
 
 impl WeightFile<'_> {
+    /// The file's path, or where its bytes came from.
+    pub(crate) fn origin(&self) -> &str {
+        self.origin
+    }
+
+    /// What its metadata call the network.
+    pub(crate) fn architecture(&self) -> Option<&str> {
+        self.metadata.metadata().as_ref()?.get("architecture").map(String::as_str)
+    }
+
+    /// The names of its tensors.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.names().into_iter()
+    }
+
+    /// The name that sorts first, if there is any.
+    pub(crate) fn first_name(&self) -> Option<String> {
+        self.names().min().map(str::to_owned)
+    }
+
+    /// The shape of a tensor, if it is there.
+    pub(crate) fn shape(&self, tensor: &str) -> Option<Vec<usize>> {
+        self.tensors.tensor(tensor).ok().map(|view| view.shape().to_vec())
+    }
+
     fn convolution(&self, spec: &'static ConvSpec) -> Result<ConvWeights, DetectorError> {
         let weight_shape = [spec.outputs, spec.inputs, spec.kernel, spec.kernel];
         Ok(ConvWeights {
@@ -58,7 +102,8 @@ impl WeightFile<'_> {
         })
     }
 
-    fn tensor(&self, tensor: String, expected: &[usize]) -> Result<Tensor, DetectorError> {
+    /// A tensor of this shape as f32, every value finite.
+    pub(crate) fn tensor(&self, tensor: String, expected: &[usize]) -> Result<Tensor, DetectorError> {
         let origin = self.origin.to_owned();
         let Ok(view) = self.tensors.tensor(&tensor) else {
             return Err(DetectorError::MissingTensor { origin, tensor, expected: expected.to_vec() });
@@ -83,12 +128,6 @@ fn to_finite_f32(view: &TensorView<'_>) -> candle_core::Result<Option<Tensor>> {
     let tensor = view.load(&Device::Cpu)?.to_dtype(DType::F32)?;
     let finite = tensor.flatten_all()?.to_vec1::<f32>()?.iter().all(|value| value.is_finite());
     Ok(finite.then_some(tensor))
-}
-
-fn open<'a>(origin: &str, bytes: &'a [u8]) -> Result<SafeTensors<'a>, DetectorError> {
-    SafeTensors::deserialize(bytes).map_err(|source| {
-        truncation(origin, bytes).unwrap_or_else(|| DetectorError::NotSafetensors { origin: origin.to_owned(), source })
-    })
 }
 
 /// Says where a file breaks off, if that is what is wrong with it.

@@ -1,5 +1,6 @@
-//! The detector on surveillance footage: its boxes are those which ONNX Runtime finds with the same weights, on every
-//! tenth frame of the clip and at the three input sizes between which a node steps.
+//! The detector on surveillance footage: its boxes are those which another runtime finds with the same weights, on every
+//! tenth frame of the clip and at the input sizes between which a node steps. ONNX Runtime ran NanoDet-g, and
+//! TensorFlow.js the graph from which SSDLite's weights were converted, before they were rounded to half precision.
 
 #![allow(clippy::unwrap_used)] // clippy.toml spares test functions, not what they call; here, too, a failed step ends the test
 
@@ -9,7 +10,7 @@ mod clip;
 use headwater_detector::{ClassSet, DetectOptions, Detector, RgbFrame, bundled_weights};
 use serde_json::Value;
 
-const INPUT_SIZES: [u32; 3] = [416, 320, 256];
+const SSDLITE: &[u8] = include_bytes!("../../../models/ssdlite_mobilenet_v2.safetensors");
 
 /// A person as (score, [x1, y1, x2, y2]).
 type Person = (f32, [f32; 4]);
@@ -25,23 +26,32 @@ struct Tally {
 
 #[test]
 fn people_are_those_that_another_runtime_finds() {
-    let expected: Value = serde_json::from_slice(&clip::read("vtest-a.expected.json")).unwrap();
+    compare(bundled_weights(), &clip::read("vtest-a.expected.json"), [416, 320, 256]);
+}
+
+#[test]
+fn ssdlite_finds_the_people_that_the_original_graph_finds() {
+    compare(SSDLITE, include_bytes!("footage/vtest-a.ssdlite.json"), [512, 416, 320]);
+}
+
+fn compare(weights: &[u8], expected: &[u8], input_sizes: [u32; 3]) {
+    let expected: Value = serde_json::from_slice(expected).unwrap();
     let frames: Vec<&Value> = expected.as_array().unwrap().iter().collect();
     let numbers: Vec<usize> = frames.iter().map(|frame| frame["frame"].as_u64().unwrap() as usize).collect();
-    let detector = Detector::from_bytes(bundled_weights()).unwrap();
-    let mut tallies = INPUT_SIZES.map(|_| Tally::default());
+    let detector = Detector::from_bytes(weights).unwrap();
+    let mut tallies = input_sizes.map(|_| Tally::default());
     let mut compared = 0;
 
     let decoded = clip::decode("vtest-a.mp4", |number, frame| {
         let Ok(index) = numbers.binary_search(&number) else { return };
         compared += 1;
-        for (input_size, tally) in INPUT_SIZES.into_iter().zip(&mut tallies) {
+        for (input_size, tally) in input_sizes.into_iter().zip(&mut tallies) {
             tally.add(&expected_people(frames[index], input_size), &found_people(&detector, frame, input_size));
         }
     });
 
     assert_eq!((decoded, compared), (400, frames.len()));
-    for (input_size, tally) in INPUT_SIZES.into_iter().zip(&tallies) {
+    for (input_size, tally) in input_sizes.into_iter().zip(&tallies) {
         let Tally { expected, expected_found, found, found_expected } = *tally;
         println!(
             "{input_size}: {expected_found} of {expected} expected found, {found_expected} of {found} found expected"

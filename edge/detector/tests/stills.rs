@@ -8,14 +8,21 @@ use headwater_detector::{
     ClassId, ClassSet, DetectOptions, Detection, Detector, Engine, LoadOptions, RgbFrame, bundled_weights,
 };
 
+const SSDLITE: &[u8] = include_bytes!("../../../models/ssdlite_mobilenet_v2.safetensors");
+
 const PEOPLE: DetectOptions =
     DetectOptions { input_size: 416, threshold: 0.40, nms_iou: 0.5, classes: ClassSet::PERSON };
 
-fn detect(detector: &Detector, still: &str) -> Vec<Detection> {
-    let path = format!("{}/../../footage/{still}", env!("CARGO_MANIFEST_DIR"));
-    let picture = image::open(path).unwrap().to_rgb8();
-    let frame = RgbFrame::new(picture.width(), picture.height(), picture.as_raw()).unwrap();
-    detector.detect(&frame, &PEOPLE).unwrap()
+fn picture(still: &str) -> image::RgbImage {
+    image::open(format!("{}/../../footage/{still}", env!("CARGO_MANIFEST_DIR"))).unwrap().to_rgb8()
+}
+
+fn frame(picture: &image::RgbImage) -> RgbFrame<'_> {
+    RgbFrame::new(picture.width(), picture.height(), picture.as_raw()).unwrap()
+}
+
+fn detect(detector: &Detector, still: &str, options: &DetectOptions) -> Vec<Detection> {
+    detector.detect(&frame(&picture(still)), options).unwrap()
 }
 
 fn iou(found: &Detection, [x1, y1, x2, y2]: [f32; 4]) -> f32 {
@@ -23,27 +30,39 @@ fn iou(found: &Detection, [x1, y1, x2, y2]: [f32; 4]) -> f32 {
     overlap / ((found.x2 - found.x1) * (found.y2 - found.y1) + (x2 - x1) * (y2 - y1) - overlap)
 }
 
+/// Each model at the input size that it was trained for; the expected boxes are those of another runtime.
 #[test]
 fn people_are_found_where_they_are() {
-    for engine in [Engine::ChannelsLast, Engine::Candle] {
-        let options = LoadOptions { threads: NonZeroUsize::MIN, engine };
-        let detector = Detector::from_bytes_with(bundled_weights(), options).unwrap();
-        for (still, score, corners) in
-            [("astronaut.png", 0.73, [14.0, 14.0, 364.0, 508.0]), ("camera.png", 0.88, [4.0, 68.0, 319.0, 514.0])]
-        {
-            let found = detect(&detector, still);
-            assert_eq!(found.len(), 1, "{still}: {found:?}");
-            assert_eq!(found[0].class, ClassId::PERSON);
-            assert!((found[0].confidence - score).abs() <= 0.05, "{still}: {found:?}");
-            assert!(iou(&found[0], corners) >= 0.85, "{still}: {found:?}");
+    let astronaut = [14.0, 14.0, 364.0, 508.0];
+    let camera = [4.0, 68.0, 319.0, 514.0];
+    let nanodet = [("astronaut.png", 0.73, astronaut), ("camera.png", 0.88, camera)];
+    let ssdlite =
+        [("astronaut.png", 0.67, [42.0, 11.0, 350.0, 468.0]), ("camera.png", 0.87, [6.0, 54.0, 278.0, 494.0])];
+    for (weights, input_size, expected) in [(bundled_weights(), 416, nanodet), (SSDLITE, 320, ssdlite)] {
+        let people = DetectOptions { input_size, ..PEOPLE };
+        for engine in [Engine::ChannelsLast, Engine::Candle] {
+            let options = LoadOptions { threads: NonZeroUsize::MIN, engine };
+            let detector = Detector::from_bytes_with(weights, options).unwrap();
+            for (still, score, corners) in expected {
+                let found = detect(&detector, still, &people);
+                assert_eq!(found.len(), 1, "{still}: {found:?}");
+                assert_eq!(found[0].class, ClassId::PERSON);
+                assert!((found[0].confidence - score).abs() <= 0.05, "{still}: {found:?}");
+                assert!(iou(&found[0], corners) >= 0.85, "{still}: {found:?}");
+            }
+            assert_eq!(detect(&detector, "leuvenA.jpg", &people), []);
         }
-        assert_eq!(detect(&detector, "leuvenA.jpg"), []);
     }
 }
 
 #[test]
 fn any_frame_and_any_size_gives_ordered_boxes_inside_the_frame() {
-    let detector = Detector::from_bytes(bundled_weights()).unwrap();
+    for weights in [bundled_weights(), SSDLITE] {
+        boxes_are_ordered_and_inside(&Detector::from_bytes(weights).unwrap());
+    }
+}
+
+fn boxes_are_ordered_and_inside(detector: &Detector) {
     for (width, height) in [(1, 1), (1, 700), (700, 1), (33, 17), (640, 480)] {
         let pixels: Vec<u8> =
             (0..width * height * 3).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -68,9 +87,9 @@ fn a_detector_is_shared_between_callers() {
     let threads = NonZeroUsize::new(2).unwrap();
     let options = LoadOptions { threads, ..LoadOptions::default() };
     let detector = Detector::from_bytes_with(bundled_weights(), options).unwrap();
-    let alone = detect(&detector, "astronaut.png");
+    let alone = detect(&detector, "astronaut.png", &PEOPLE);
     std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..4).map(|_| scope.spawn(|| detect(&detector, "astronaut.png"))).collect();
+        let callers: Vec<_> = (0..4).map(|_| scope.spawn(|| detect(&detector, "astronaut.png", &PEOPLE))).collect();
         for caller in callers {
             assert_eq!(caller.join().unwrap(), alone);
         }
@@ -84,4 +103,55 @@ fn options_are_checked_before_anything_is_computed() {
     let wrong = DetectOptions { input_size: 400, ..PEOPLE };
     let error = detector.detect(&frame, &wrong).unwrap_err().to_string();
     assert_eq!(error, "input size 400 is not a multiple of 32 from 32 to 2048");
+}
+
+/// As many as the threads divide, some left over, fewer than threads, none; and a camera whose options are wrong.
+#[test]
+fn a_batch_gives_what_single_calls_give() {
+    let pictures = ["astronaut.png", "camera.png", "leuvenA.jpg"].map(picture);
+    let sizes = [416, 256, 400, 320, 416];
+    for weights in [bundled_weights(), SSDLITE] {
+        for threads in [1, 2, 3] {
+            let options = LoadOptions { threads: NonZeroUsize::new(threads).unwrap(), ..LoadOptions::default() };
+            let detector = Detector::from_bytes_with(weights, options).unwrap();
+            for count in [0, 1, 2, 3, 7] {
+                let frames: Vec<(RgbFrame<'_>, DetectOptions)> = (0..count)
+                    .map(|index| {
+                        let options = DetectOptions { input_size: sizes[index % 5], threshold: 0.2, ..PEOPLE };
+                        (frame(&pictures[index % 3]), options)
+                    })
+                    .collect();
+                let batch = detector.detect_batch(&frames);
+                assert_eq!(batch.len(), count);
+                for (found, (frame, options)) in batch.iter().zip(&frames) {
+                    match detector.detect(frame, options) {
+                        Ok(alone) => assert_eq!(found.as_ref().unwrap(), &alone),
+                        Err(_) => assert!(found.as_ref().unwrap_err().to_string().contains("400")),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_of_several_callers_do_not_mix() {
+    let options = LoadOptions { threads: NonZeroUsize::new(2).unwrap(), ..LoadOptions::default() };
+    let detector = Detector::from_bytes_with(bundled_weights(), options).unwrap();
+    let pictures = ["astronaut.png", "camera.png"].map(picture);
+    let people = DetectOptions { input_size: 256, ..PEOPLE };
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|caller| {
+                let (detector, picture) = (&detector, &pictures[caller % 2]);
+                scope.spawn(move || {
+                    let alone = detector.detect(&frame(picture), &people).unwrap();
+                    for found in detector.detect_batch(&[(frame(picture), people); 5]) {
+                        assert_eq!(found.unwrap(), alone);
+                    }
+                })
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+    });
 }

@@ -36,7 +36,8 @@ impl Grids {
             pitch: side * CELL_CHANNELS,
             values: cells.as_flattened(),
         });
-        let found = boxes(&grids, options);
+        let mut found = candidates(&grids, options);
+        suppress(&mut found, options.nms_iou);
         found.iter().flatten().map(|b| (b.data.index(), [b.xmin, b.ymin, b.xmax, b.ymax], b.confidence)).collect()
     }
 }
