@@ -30,6 +30,7 @@ pub use classes::{ClassId, ClassSet};
 pub use detector::{Detection, Detector};
 pub use error::DetectorError;
 pub use frame::RgbFrame;
+pub use network::Workbench;
 pub use options::{DetectOptions, Engine, LoadOptions};
 
 /// The name under which results of this network are reported.

@@ -1,25 +1,6 @@
-//! What changes the size of a plane, or adds one of another size: max pool, bilinear doubling, averaging of four.
+//! What adds a plane of another size: bilinear doubling, averaging of four.
 
 use super::plane::Plane;
-
-/// Max pool of 3×3 at stride 2 with a padding of one pixel, into a plane of half the side.
-/// Sides are even, so only the first row and column lie at the padding; there, repeating the edge changes no maximum.
-pub(crate) fn max_pool(source: &Plane, target: &mut Plane) {
-    let channels = source.channels();
-    for (y, row) in target.rows_mut().enumerate() {
-        let rows = [(2 * y).saturating_sub(1), 2 * y, 2 * y + 1].map(|y| source.row(y));
-        for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
-            pixel.fill(f32::NEG_INFINITY);
-            for source_row in rows {
-                for source_x in [(2 * x).saturating_sub(1), 2 * x, 2 * x + 1] {
-                    for (largest, value) in pixel.iter_mut().zip(&source_row[source_x * channels..]) {
-                        *largest = if *value > *largest { *value } else { *largest };
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// Adds `source`, doubled in size, to `target`: bilinear between centres of pixels, so a pixel takes three quarters from
 /// the one it lies in and one from the next towards its side.
