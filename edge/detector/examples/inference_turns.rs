@@ -1,6 +1,8 @@
 //! One side of the comparison in `benches/inference`: takes orders on standard input, so that two runtimes can be measured
 //! in turns on the same frames. Which orders, and what they mean, is the list in [`obey`]. Files hold plain f32 and bytes.
 
+#![allow(clippy::unwrap_used)] // the clip's decoder is shared with the tests, where a failed step may end the program
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, Write};

@@ -64,6 +64,9 @@ impl Search {
         corners: impl Fn() -> [f32; 4],
         by_class: &mut [Vec<Bbox<ClassId>>],
     ) {
+        if !any_reaches(&cell[..ClassId::COUNT], self.logit_floor) {
+            return;
+        }
         for class in &self.classes {
             let logit = cell[class.index()];
             // Nearly every logit ends here, before an exponential is paid for it.
@@ -96,6 +99,12 @@ fn expectation(logits: &[f32]) -> f32 {
         total += weight;
     }
     weighted / total
+}
+
+/// Whether there is anything to look at in a cell: in nearly all there is not, and to see that without leaving early is
+/// quicker, because it is done with vectors.
+fn any_reaches(logits: &[f32], floor: f32) -> bool {
+    logits.iter().fold(false, |any, logit| any | (*logit >= floor))
 }
 
 /// A logit under which no sigmoid reaches the threshold; a little low, so that rounding loses nothing.

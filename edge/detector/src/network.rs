@@ -11,6 +11,8 @@ mod plane;
 mod sampling;
 mod workbench;
 
+use rayon::prelude::*;
+
 use crate::architecture::{BACKBONE, HEADS, LATERALS};
 use crate::decode::{CELL_CHANNELS, Grid};
 use crate::options::Engine;
@@ -88,13 +90,17 @@ impl Activations {
         }
     }
 
-    /// Takes the picture: rows of normalised (blue, green, red) pixels.
-    pub(crate) fn set_input(&mut self, rows: impl Iterator<Item = impl Iterator<Item = [f32; 3]>>) {
-        for (target, row) in self.input.rows_mut().zip(rows) {
-            for (pixel, values) in target.as_chunks_mut::<3>().0.iter_mut().zip(row) {
-                *pixel = values;
+    /// Takes the picture: rows of normalised (blue, green, red) pixels, which the threads of the current pool share.
+    pub(crate) fn set_input(&mut self, rows: impl Iterator<Item = impl Iterator<Item = [f32; 3]> + Send>) {
+        let share = self.input.side().div_ceil(rayon::current_num_threads());
+        let mut rows: Vec<_> = self.input.rows_mut().zip(rows).collect();
+        rows.par_chunks_mut(share).for_each(|rows| {
+            for (target, row) in rows {
+                for (pixel, values) in target.as_chunks_mut::<3>().0.iter_mut().zip(row) {
+                    *pixel = values;
+                }
             }
-        }
+        });
     }
 }
 
