@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // the clip's decoder is shared with the tests, where a failed step may end the program
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::io::{BufRead, Write};
 use std::num::NonZeroUsize;
@@ -25,8 +26,35 @@ struct Frame {
     pixels: Vec<u8>,
 }
 
-/// What has been loaded so far, by number of threads.
-type Loaded = HashMap<usize, (Detector, rayon::ThreadPool, HashMap<u32, Workbench>)>;
+/// What has been loaded so far.
+#[derive(Default)]
+struct Loaded {
+    /// By number of threads.
+    detectors: HashMap<usize, (Detector, rayon::ThreadPool)>,
+    /// By input size.
+    benches: HashMap<u32, Workbench>,
+}
+
+impl Loaded {
+    fn bench(&mut self, size: u32) -> Result<&mut Workbench> {
+        Ok(match self.benches.entry(size) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(Workbench::new(bundled_weights(), size)?),
+        })
+    }
+
+    fn detector(&mut self, threads: usize) -> Result<&(Detector, rayon::ThreadPool)> {
+        Ok(match self.detectors.entry(threads) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => {
+                let options =
+                    LoadOptions { threads: NonZeroUsize::new(threads).context("no thread")?, ..Default::default() };
+                let detector = Detector::from_bytes_with(bundled_weights(), options)?;
+                place.insert((detector, rayon::ThreadPoolBuilder::new().num_threads(threads).build()?))
+            }
+        })
+    }
+}
 
 fn main() -> Result<()> {
     let mut frames = Vec::new();
@@ -36,7 +64,7 @@ fn main() -> Result<()> {
         }
     });
     println!("{} frames", frames.len());
-    let mut loaded = Loaded::new();
+    let mut loaded = Loaded::default();
     for line in std::io::stdin().lock().lines() {
         let line = line.context("standard input breaks off")?;
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -51,14 +79,12 @@ fn obey(words: &[&str], frames: &[Frame], loaded: &mut Loaded) -> Result<String>
     match words {
         // What the network is given for a frame at an input size goes to a file.
         ["picture", size, frame, file] => {
-            let mut bench = Workbench::new(bundled_weights(), size.parse()?)?;
-            write(file, &bench.picture(&borrowed(frames, frame)?)?)?;
+            write(file, &loaded.bench(size.parse()?)?.picture(&borrowed(frames, frame)?)?)?;
             Ok("ok".to_owned())
         }
         // The network's answers to such a file go, one grid after the other, to another.
         ["forward", size, picture, file] => {
-            let mut bench = Workbench::new(bundled_weights(), size.parse()?)?;
-            write(file, &bench.forward(&read(picture)?)?.concat())?;
+            write(file, &loaded.bench(size.parse()?)?.forward(&read(picture)?)?.concat())?;
             Ok("ok".to_owned())
         }
         // Milliseconds from bytes to boxes, then those of the network alone: pairs, one for each of the frames in turn.
@@ -77,17 +103,10 @@ fn time(
     frames: &[Frame],
     loaded: &mut Loaded,
 ) -> Result<String> {
-    if !loaded.contains_key(&threads) {
-        let options = LoadOptions { threads: NonZeroUsize::new(threads).context("no thread")?, ..Default::default() };
-        let detector = Detector::from_bytes_with(bundled_weights(), options)?;
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        loaded.insert(threads, (detector, pool, HashMap::new()));
-    }
-    let (detector, pool, benches) = loaded.get_mut(&threads).context("just loaded")?;
-    if !benches.contains_key(&size) {
-        benches.insert(size, Workbench::new(bundled_weights(), size)?);
-    }
-    let bench = benches.get_mut(&size).context("just loaded")?;
+    loaded.bench(size)?;
+    loaded.detector(threads)?;
+    let bench = loaded.benches.get_mut(&size).context("just loaded")?;
+    let (detector, pool) = loaded.detectors.get(&threads).context("just loaded")?;
     let options = DetectOptions { input_size: size, ..DetectOptions::default() };
     let (mut whole, mut network) = (Vec::new(), Vec::new());
     for index in first..first + count {

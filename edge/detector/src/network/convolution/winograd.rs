@@ -62,7 +62,6 @@ impl Winograd {
         transforms: &'static Transforms,
     ) -> Self {
         let (panels, inputs) = (parameters.panels(), parameters.inputs());
-        let transformed = transformed_weights::<S, IN, OUT>(parameters);
         Self {
             kernels: parameters.kernels,
             transforms,
@@ -72,8 +71,7 @@ impl Winograd {
             parts: parameters.parts.to_vec(),
             inputs,
             slope: parameters.slope,
-            weights: panels
-                .pack(IN * IN * inputs, |k, output| transformed[(output * inputs + k % inputs) * IN * IN + k / inputs]),
+            weights: packed_weights::<S, IN, OUT>(parameters, &panels),
             bias: panels.pack(1, |_, output| parameters.bias[output]),
         }
     }
@@ -216,21 +214,37 @@ impl Grid {
     }
 }
 
-/// `G g Gᵀ` for each output and input: `[output][input][frequency]`. In double precision, because it is done once.
-fn transformed_weights<S: Scheme<IN, OUT>, const IN: usize, const OUT: usize>(parameters: &Parameters<'_>) -> Vec<f32> {
-    let mut transformed = Vec::with_capacity(parameters.outputs * parameters.inputs() * IN * IN);
-    for kernel in parameters.weights.as_chunks::<9>().0 {
-        let mut columns = [[0.0; 3]; IN];
-        for (row, factors) in columns.iter_mut().zip(&S::WEIGHTS) {
-            for (kx, value) in row.iter_mut().enumerate() {
-                *value = (0..3).map(|ky| factors[ky] * f64::from(kernel[ky * 3 + kx])).sum::<f64>();
-            }
-        }
-        for row in &columns {
-            for factors in &S::WEIGHTS {
-                transformed.push((0..3).map(|kx| row[kx] * factors[kx]).sum::<f64>() as f32);
+/// `G g Gᵀ` of every kernel, as `[panel][frequency][input][output]`.
+fn packed_weights<S: Scheme<IN, OUT>, const IN: usize, const OUT: usize>(
+    parameters: &Parameters<'_>,
+    panels: &Panels,
+) -> Aligned {
+    let (inputs, width) = (parameters.inputs(), panels.width);
+    let kernels = parameters.weights.as_chunks::<9>().0;
+    let mut packed = Aligned::zeros(panels.count * IN * IN * inputs * width);
+    for (panel, packed) in packed.chunks_exact_mut(IN * IN * inputs * width).enumerate() {
+        // Outputs innermost: what is written at once are neighbours at every frequency.
+        for input in 0..inputs {
+            for column in 0..panels.outputs_in(panel) {
+                let kernel = &kernels[(panel * width + column) * inputs + input];
+                for (y, row) in transformed::<S, IN, OUT>(kernel).iter().enumerate() {
+                    for (x, weight) in row.iter().enumerate() {
+                        packed[((y * IN + x) * inputs + input) * width + column] = *weight as f32;
+                    }
+                }
             }
         }
     }
-    transformed
+    packed
+}
+
+/// In double precision, because it is done once.
+fn transformed<S: Scheme<IN, OUT>, const IN: usize, const OUT: usize>(kernel: &[f32; 9]) -> [[f64; IN]; IN] {
+    let mut rows = [[0.0; 3]; IN];
+    for (row, factors) in rows.iter_mut().zip(&S::WEIGHTS) {
+        for (kx, value) in row.iter_mut().enumerate() {
+            *value = (0..3).map(|ky| factors[ky] * f64::from(kernel[ky * 3 + kx])).sum();
+        }
+    }
+    rows.map(|row| S::WEIGHTS.map(|factors| (0..3).map(|kx| row[kx] * factors[kx]).sum()))
 }
