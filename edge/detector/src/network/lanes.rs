@@ -45,6 +45,10 @@ pub(super) trait Lanes: Copy {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
 
     unsafe fn max(self, other: Self) -> Self;
+
+    /// Asks for the cache line of an address, which need not be valid.
+    #[inline(always)]
+    unsafe fn prefetch(_address: *const f32) {}
 }
 
 /// Plain Rust, for a processor that has nothing better.

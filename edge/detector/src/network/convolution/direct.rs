@@ -147,6 +147,7 @@ impl Direct {
                     segment_length: SEGMENT,
                     segment_stride: offsets.len() * SEGMENT,
                     weights: weights[..step.segments() * SEGMENT * self.panels.width].as_ptr(),
+                    next_weights: weights.as_ptr().wrapping_add(self.length * self.panels.width),
                     panel: self.panels.width,
                     target: target.pointer().wrapping_add(first),
                     offsets: &offsets,

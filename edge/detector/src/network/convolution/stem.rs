@@ -101,6 +101,7 @@ impl Stem {
                     segment_length: KERNEL * CHANNELS,
                     segment_stride,
                     weights: self.weights[panel * length..][..length].as_ptr(),
+                    next_weights: self.weights.as_ptr(),
                     panel: self.panels.width,
                     target: row.wrapping_add(panel * self.panels.width),
                     offsets: &offsets,

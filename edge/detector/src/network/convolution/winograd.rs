@@ -154,12 +154,14 @@ impl Winograd {
         for panel in panels {
             let weights = &self.weights[panel * self.frequencies * self.inputs * width..];
             for frequency in 0..self.frequencies {
+                let block = &weights[frequency * self.inputs * width..][..self.inputs * width];
                 let product = Product {
                     left: patches[frequency * patch_stride..].as_ptr(),
                     segments: self.inputs / SEGMENT,
                     segment_length: SEGMENT,
                     segment_stride: tiles.len() * SEGMENT,
-                    weights: weights[frequency * self.inputs * width..][..self.inputs * width].as_ptr(),
+                    weights: block.as_ptr(),
+                    next_weights: block.as_ptr_range().end,
                     panel: width,
                     target: products.wrapping_add(frequency * product_stride),
                     offsets: &offsets,

@@ -11,6 +11,8 @@ use crate::network::lanes::Lanes;
 
 /// Floats of a row that lie side by side, where rows were packed.
 pub(in crate::network) const SEGMENT: usize = 16;
+/// Floats that come into a cache at once.
+const LINE: usize = 16;
 /// The widest panel of any instruction set.
 const PANEL_MAX: usize = 32;
 
@@ -23,6 +25,9 @@ pub(in crate::network) struct Product<'a> {
     pub(in crate::network) segment_stride: usize,
     /// `panel` floats for each `k`.
     pub(in crate::network) weights: *const f32,
+    /// The weights of the product after this one, which are fetched meanwhile: a network's weights do not stay in the
+    /// caches from frame to frame. Nothing is read there, so any address will do.
+    pub(in crate::network) next_weights: *const f32,
     /// Width of a row of weights: the kernels' panel or [`SEGMENT`].
     pub(in crate::network) panel: usize,
     pub(in crate::network) target: *mut f32,
@@ -109,6 +114,8 @@ unsafe fn tile<V: Lanes, const VECTORS: usize, const ROWS: usize, const STEP: us
     unsafe {
         let mut sums = begin::<V, VECTORS, ROWS>(product, first);
         let mut weights = product.weights;
+        // Once is enough; the other tiles fetch what they have.
+        let mut ahead = if first == 0 { product.next_weights } else { weights };
         let mut segment = product.left.add(first * STEP);
         for _ in 0..product.segments {
             for k in 0..product.segment_length {
@@ -116,6 +123,10 @@ unsafe fn tile<V: Lanes, const VECTORS: usize, const ROWS: usize, const STEP: us
                 for (v, vector) in vectors.iter_mut().enumerate() {
                     *vector = V::load(weights.add(v * V::COUNT));
                 }
+                for line in (0..VECTORS * V::COUNT).step_by(LINE) {
+                    V::prefetch(ahead.wrapping_add(line));
+                }
+                ahead = ahead.wrapping_add(VECTORS * V::COUNT);
                 weights = weights.add(VECTORS * V::COUNT);
                 let left = segment.add(k);
                 for (row, sums) in sums.iter_mut().enumerate() {

@@ -35,6 +35,7 @@ proptest! {
                 segment_length: SEGMENT,
                 segment_stride: rows * SEGMENT,
                 weights: weights.as_ptr(),
+                next_weights: std::ptr::null(),
                 panel,
                 target: target.as_mut_ptr(),
                 offsets: &offsets,
