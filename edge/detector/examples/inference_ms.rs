@@ -78,8 +78,8 @@ fn steps(frame: &RgbFrame<'_>, rounds: usize, threads: usize) -> Result<(), Dete
     }
     println!("\nstep, {threads} threads   {}", SIZES.map(|size| format!("{size:>8}")).concat());
     let print = |step: &str, values: [f64; 3]| println!("{step:<18}{}", values.map(|ms| format!("{ms:>8.3}")).concat());
-    for row in 0..columns[0].len() {
-        print(columns[0][row].0, [0, 1, 2].map(|column: usize| columns[column][row].1));
+    for (row, (step, _)) in columns[0].iter().enumerate() {
+        print(step, [0, 1, 2].map(|column: usize| columns[column][row].1));
     }
     print("sum", [0, 1, 2].map(|column: usize| columns[column].iter().map(|(_, ms)| ms).sum()));
     Ok(())
