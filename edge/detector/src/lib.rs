@@ -9,8 +9,9 @@
 //! This crate decodes no video, opens no camera, tracks nothing and knows no time. It is the only place that knows
 //! candle: no type of candle is in its API.
 //!
-//! Measured on one thread of a 2-core server with AVX-512, a frame of 768×576 from bytes to boxes (the example
-//! `inference_ms`): 34 ms at input size 416, 18 at 320, 12 at 256; candle's own operators take 212, 115 and 84.
+//! The network runs on kernels of this crate, compiled for AVX-512, AVX2 and NEON and chosen when a detector is loaded;
+//! candle owns the weights, and its operators are the yardstick ([`Engine::Candle`]). What a frame takes, step by step, is
+//! printed by the example `inference_ms`; `benches/inference` compares it with ONNX Runtime.
 //!
 //! A call computes on the detector's own threads ([`LoadOptions::threads`], one unless told otherwise) and blocks its
 //! caller until the boxes are there; it never touches rayon's global pool.
@@ -35,6 +36,7 @@ pub use classes::{ClassId, ClassSet};
 pub use detector::{Detection, Detector};
 pub use error::DetectorError;
 pub use frame::RgbFrame;
+pub use network::Workbench;
 pub use options::{DetectOptions, Engine, LoadOptions};
 
 /// The name of the model in [`bundled_weights`]; [`Detector::model_name`] tells that of any.

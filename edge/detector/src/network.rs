@@ -1,11 +1,17 @@
 //! The forward pass of NanoDet-g, twice: `channels_last`, which is fast, and `plain`, which is candle's operators as they
 //! come and the yardstick of the first. Both read the picture from, and leave their answer in, the same [`Activations`].
 
+mod aligned;
 mod channels_last;
 mod convolution;
+mod kernels;
+mod lanes;
 mod plain;
 mod plane;
 mod sampling;
+mod workbench;
+
+use rayon::prelude::*;
 
 use crate::architecture::{BACKBONE, HEADS, LATERALS};
 use crate::decode::{CELL_CHANNELS, Grid};
@@ -14,6 +20,7 @@ use crate::weights::Weights;
 use channels_last::ChannelsLast;
 use plain::Plain;
 use plane::Plane;
+pub use workbench::Workbench;
 
 /// The network in the form that its engine wants.
 pub(crate) enum Network {
@@ -31,9 +38,21 @@ impl Network {
 
     /// Runs on the current rayon pool, from the picture in `activations` to the three grids in it.
     pub(crate) fn forward<'a>(&self, activations: &'a mut Activations) -> candle_core::Result<[Grid<'a>; 3]> {
+        self.forward_watched(activations, &mut |_| {})
+    }
+
+    /// As [`Network::forward`]; tells `watch` the name of each step when it is done.
+    fn forward_watched<'a>(
+        &self,
+        activations: &'a mut Activations,
+        watch: &mut dyn FnMut(&'static str),
+    ) -> candle_core::Result<[Grid<'a>; 3]> {
         match self {
-            Self::ChannelsLast(network) => network.forward(activations),
-            Self::Plain(network) => network.forward(&activations.input, &mut activations.outputs)?,
+            Self::ChannelsLast(network) => network.forward(activations, watch),
+            Self::Plain(network) => {
+                network.forward(&activations.input, &mut activations.outputs)?;
+                watch("candle");
+            }
         }
         Ok(activations.outputs.each_ref().map(|plane| Grid {
             side: plane.side(),
@@ -47,7 +66,7 @@ impl Network {
 pub(crate) struct Activations {
     input: Plane,
     pooled: Plane,
-    /// What each convolution of the backbone gives.
+    /// What each convolution of the backbone gives; nothing for the first, which is pooled at once.
     backbone: Vec<Plane>,
     /// The three levels of the pyramid.
     levels: [Plane; 3],
@@ -64,20 +83,24 @@ impl Activations {
         Self {
             input: Plane::new(side, 3),
             pooled: Plane::new(side / 4, BACKBONE[0].outputs),
-            backbone: BACKBONE.iter().map(plane).collect(),
+            backbone: std::iter::once(Plane::new(0, 0)).chain(BACKBONE[1..].iter().map(plane)).collect(),
             levels: LATERALS.each_ref().map(plane),
             hidden: HEADS.each_ref().map(|[conv, _]| plane(conv)),
             outputs: HEADS.each_ref().map(|[_, out]| plane(out)),
         }
     }
 
-    /// Takes the picture: rows of normalised (blue, green, red) pixels.
-    pub(crate) fn set_input(&mut self, rows: impl Iterator<Item = impl Iterator<Item = [f32; 3]>>) {
-        for (target, row) in self.input.rows_mut().zip(rows) {
-            for (pixel, values) in target.as_chunks_mut::<3>().0.iter_mut().zip(row) {
-                *pixel = values;
+    /// Takes the picture: rows of normalised (blue, green, red) pixels, which the threads of the current pool share.
+    pub(crate) fn set_input(&mut self, rows: impl Iterator<Item = impl Iterator<Item = [f32; 3]> + Send>) {
+        let share = self.input.side().div_ceil(rayon::current_num_threads());
+        let mut rows: Vec<_> = self.input.rows_mut().zip(rows).collect();
+        rows.par_chunks_mut(share).for_each(|rows| {
+            for (target, row) in rows {
+                for (pixel, values) in target.as_chunks_mut::<3>().0.iter_mut().zip(row) {
+                    *pixel = values;
+                }
             }
-        }
+        });
     }
 }
 

@@ -13,7 +13,7 @@ pub struct LoadOptions {
     /// How many threads one call computes on. They belong to the detector, whoever calls. One by default, so that a
     /// detector leaves the rest of a small machine to the others on it.
     pub threads: NonZeroUsize,
-    /// Which code runs the network. Both give the same numbers.
+    /// Which code runs the network. Both give the same numbers, to what rounding does to them.
     pub engine: Engine,
 }
 
@@ -26,7 +26,8 @@ impl Default for LoadOptions {
 /// Which code runs the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// Convolutions as matrix products over activations that lie channels-last and never get unrolled.
+    /// Kernels of our own over activations that lie channels-last: Winograd's convolutions and matrix products, for the
+    /// instruction set that the processor has.
     #[default]
     ChannelsLast,
     /// Candle's own operators, one by one: several times slower, and the yardstick of the other.

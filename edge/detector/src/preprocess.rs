@@ -29,7 +29,7 @@ impl Preprocessor {
     pub(crate) fn rows(
         &mut self,
         frame: &RgbFrame<'_>,
-    ) -> Result<impl Iterator<Item = impl Iterator<Item = [f32; 3]>>, DetectorError> {
+    ) -> Result<impl Iterator<Item = impl Iterator<Item = [f32; 3]> + Send>, DetectorError> {
         let input_size = self.resized.width();
         self.stretch(frame).map_err(|source| DetectorError::ResizeFrame {
             width: frame.width(),

@@ -1,24 +1,31 @@
-//! Activations of one layer: a square of pixels, channels last, inside a border of zeros one pixel wide.
+//! Activations of one layer: a square of pixels, channels last, inside a border of zeros.
 //!
 //! ```text
-//!   0 0 0 0 0      The border is the padding of the next 3×3 convolution. Because it is really there, the 3 × channels
-//!   0 a b c 0      values under a row of the kernel lie side by side in memory, and those of the next pixel begin
-//!   0 d e f 0      `channels` further on: the matrix of patches need not be built, it is already the plane, read with
-//!   0 g h i 0      overlapping rows. And because the right border of a row is followed by the left border of the
-//!   0 0 0 0 0      next, that goes on over the ends of rows.
+//!   0 0 0 0 0 0      The border is the padding of the next 3×3 convolution. Because it is really there, what lies under
+//!   0 a b c 0 0      a row of the kernel is one run of 3 × channels values, at the edge as elsewhere. On the right and
+//!   0 d e f 0 0      below it is wider where the side is no multiple of four, so that a patch for a tile of 4×4 outputs
+//!   0 g h i 0 0      that reaches over the edge finds zeros there.
+//!   0 0 0 0 0 0
+//!   0 0 0 0 0 0
 //! ```
 
-/// A square plane. The border is zero whenever a layer reads it: whoever writes over it puts it back.
+use super::aligned::Aligned;
+
+/// The largest tile of outputs that a kernel computes at once, a side.
+const TILE: usize = 4;
+
+/// A square plane. The border is zero, always: nothing writes to it.
 pub(crate) struct Plane {
     side: usize,
     channels: usize,
-    values: Vec<f32>,
+    values: Aligned,
 }
 
 impl Plane {
     /// All zeros.
     pub(crate) fn new(side: usize, channels: usize) -> Self {
-        Self { side, channels, values: vec![0.0; (side + 2) * (side + 2) * channels] }
+        let row_pixels = row_pixels(side);
+        Self { side, channels, values: Aligned::zeros(row_pixels * row_pixels * channels) }
     }
 
     /// Pixels a side, without the border.
@@ -30,14 +37,19 @@ impl Plane {
         self.channels
     }
 
-    /// Pixels from one row to the next: the border is part of a row.
+    /// Pixels from one row to the next, and rows in all: the border is part of them.
     pub(crate) fn row_pixels(&self) -> usize {
-        self.side + 2
+        row_pixels(self.side)
     }
 
     /// Everything, from the border's first pixel.
     pub(crate) fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// As [`Plane::values`]. Whoever takes it leaves the border as it is.
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
     }
 
     /// From the first pixel inside the border to the end.
@@ -51,18 +63,13 @@ impl Plane {
         &self.values[first * self.channels..][..self.side * self.channels]
     }
 
-    /// All rows with the pixels of the border left and right of them.
-    pub(crate) fn bordered_rows_mut(&mut self) -> &mut [f32] {
-        let row = self.row_pixels() * self.channels;
-        &mut self.values[row..][..row * self.side]
-    }
-
     /// The pixels of each row inside the border.
     pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        let (row, border) = (self.row_pixels() * self.channels, self.channels);
-        self.bordered_rows_mut().chunks_exact_mut(row).map(move |row| {
-            let end = row.len() - border;
-            &mut row[border..end]
-        })
+        let (row, border, inside) = (self.row_pixels() * self.channels, self.channels, self.side * self.channels);
+        self.values[row..].chunks_exact_mut(row.max(1)).take(self.side).map(move |row| &mut row[border..][..inside])
     }
+}
+
+fn row_pixels(side: usize) -> usize {
+    side.next_multiple_of(TILE) + 2
 }

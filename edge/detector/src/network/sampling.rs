@@ -1,31 +1,14 @@
-//! What changes the size of a plane, or adds one of another size: max pool, bilinear doubling, averaging of four.
+//! What adds a plane of another size: bilinear doubling, averaging of four.
+
+use rayon::prelude::*;
 
 use super::plane::Plane;
-
-/// Max pool of 3×3 at stride 2 with a padding of one pixel, into a plane of half the side.
-/// Sides are even, so only the first row and column lie at the padding; there, repeating the edge changes no maximum.
-pub(crate) fn max_pool(source: &Plane, target: &mut Plane) {
-    let channels = source.channels();
-    for (y, row) in target.rows_mut().enumerate() {
-        let rows = [(2 * y).saturating_sub(1), 2 * y, 2 * y + 1].map(|y| source.row(y));
-        for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
-            pixel.fill(f32::NEG_INFINITY);
-            for source_row in rows {
-                for source_x in [(2 * x).saturating_sub(1), 2 * x, 2 * x + 1] {
-                    for (largest, value) in pixel.iter_mut().zip(&source_row[source_x * channels..]) {
-                        *largest = if *value > *largest { *value } else { *largest };
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// Adds `source`, doubled in size, to `target`: bilinear between centres of pixels, so a pixel takes three quarters from
 /// the one it lies in and one from the next towards its side.
 pub(crate) fn add_doubled(source: &Plane, target: &mut Plane) {
     let channels = source.channels();
-    for (y, row) in target.rows_mut().enumerate() {
+    for_each_row(target, |y, row| {
         let near_row = source.row(y / 2);
         let far_row = source.row(neighbour(y, source.side()));
         for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
@@ -36,13 +19,13 @@ pub(crate) fn add_doubled(source: &Plane, target: &mut Plane) {
                 *value += 0.75 * (0.75 * nn + 0.25 * nf) + 0.25 * (0.75 * fn_ + 0.25 * ff);
             }
         }
-    }
+    });
 }
 
 /// Adds `source`, halved in size by averaging 2×2 pixels, to `target`.
 pub(crate) fn add_halved(source: &Plane, target: &mut Plane) {
     let channels = source.channels();
-    for (y, row) in target.rows_mut().enumerate() {
+    for_each_row(target, |y, row| {
         let (upper, lower) = (source.row(2 * y), source.row(2 * y + 1));
         for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
             let (left, right) = (2 * x * channels, (2 * x + 1) * channels);
@@ -51,7 +34,18 @@ pub(crate) fn add_halved(source: &Plane, target: &mut Plane) {
                 *value += 0.25 * (a + b + c + d);
             }
         }
-    }
+    });
+}
+
+/// Each thread of the current pool takes a run of rows.
+fn for_each_row(target: &mut Plane, work: impl Fn(usize, &mut [f32]) + Sync) {
+    let share = target.side().div_ceil(rayon::current_num_threads()).max(1);
+    let mut rows: Vec<_> = target.rows_mut().enumerate().collect();
+    rows.par_chunks_mut(share).for_each(|rows| {
+        for (y, row) in rows {
+            work(*y, row);
+        }
+    });
 }
 
 /// The source pixel that lies on the side of `position` to which its centre is shifted; the edge repeats.
