@@ -114,8 +114,9 @@ struct Model {
     spool: Option<Spool>,
     given: BTreeMap<u64, Given>,
     waiting: Vec<Kept>,
-    /// Every position that was given out is below.
-    used: u64,
+    /// Whose each position is that an append gave back or a read found. One that was only set aside for a record, or for
+    /// a segment that could not be made, is nobody's.
+    owners: BTreeMap<u64, u64>,
     now: Moment,
     running_ms: u64,
     tended_ms: u64,
@@ -140,7 +141,7 @@ impl Model {
             spool: None,
             given: BTreeMap::new(),
             waiting: Vec::new(),
-            used: 0,
+            owners: BTreeMap::new(),
             now: Moment { wall_ms: 1_700_000_000_000, elapsed_ms: 50 },
             running_ms: 0,
             tended_ms: 0,
@@ -199,7 +200,7 @@ impl Model {
     fn append(&mut self, bytes: usize, rows: u32) {
         let serial = self.given.len() as u64;
         let now = self.now;
-        let (waiting_before, used) = (self.waiting.len(), self.used);
+        let waiting_before = self.waiting.len();
         let appended = self.spool().append(&payload(serial, bytes), rows, now);
         self.drop_counted();
         let synced = self.stats().failed_syncs == self.before.failed_syncs;
@@ -207,10 +208,11 @@ impl Model {
         let position = appended.as_ref().ok().copied();
         let (at_ms, opening) = (self.running_ms, self.opening);
         self.given.insert(serial, Given { bytes, rows, position, at_ms, opening });
-        self.used = self.spool().next();
         match appended {
             Ok(position) => {
-                assert!(position >= used, "position {position} was used before {used}");
+                let used = self.owners.last_key_value();
+                assert!(used.is_none_or(|(&used, _)| position > used), "{position} is not after {used:?}");
+                self.owners.insert(position, serial);
                 let state = match self.options.sync {
                     SyncPolicy::EveryMessage => State::Synced,
                     _ => State::Unsynced,
@@ -361,7 +363,8 @@ impl Model {
         assert_eq!((record.rows, &record.payload[..]), (given.rows, payload(serial, given.bytes).as_slice()));
         // An append that failed may be found after a power cut, at one place.
         assert_eq!(record.position, *given.position.get_or_insert(record.position));
-        assert!(record.position < self.used, "a position that was never used");
+        assert_eq!(*self.owners.entry(record.position).or_insert(serial), serial, "a position is used twice");
+        assert!(record.position < self.spool().next());
         serial
     }
 
