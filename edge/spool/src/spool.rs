@@ -75,8 +75,8 @@ impl Spool {
     ///
     /// # Errors
     /// [`SpoolError::Full`], [`SpoolError::RecordTooLarge`], or the file that cannot be written. Then the record is not
-    /// in the spool, the others are, and the next append may go well. (One whose write failed may be found again after
-    /// a power cut.)
+    /// in the spool, the others are, and the next append may go well. (What was
+    /// written before it failed, or before it went well in another segment, may be found again after a power cut.)
     pub fn append(&mut self, payload: &[u8], rows: u32, now: Moment) -> Result<u64, SpoolError> {
         let stamp = self.clock.stamp(now);
         self.expire(stamp.clock_ms);
