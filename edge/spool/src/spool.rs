@@ -268,10 +268,9 @@ impl Spool {
 
     /// The first record at a position or after it, and the first position of its segment.
     fn find(&self, position: u64) -> Option<(u64, Entry)> {
-        let index = self.closed.partition_point(|segment| segment.end_position() <= position);
-        let segments = self.closed.range(index..).chain(self.active.as_ref().map(|active| &active.segment));
-        let mut found = segments.filter_map(|segment| Some((segment.first(), segment.at_or_after(position)?)));
-        found.next()
+        // Not by halving: what is left of a segment that could not be made is empty, and its first position may lie among
+        // those of the segment before.
+        self.segments().find_map(|segment| Some((segment.first(), segment.at_or_after(position)?)))
     }
 
     /// Reads a record; nothing where it has gone bad, or its file has.

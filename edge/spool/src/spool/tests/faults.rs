@@ -85,6 +85,27 @@ fn an_append_that_fails_leaves_no_trace() {
 }
 
 #[test]
+fn a_segment_that_could_not_be_made_hides_no_record() {
+    for after in 0..8 {
+        let fake = Fake::default();
+        let mut spool = open(&fake, OPTIONS);
+        appended(&mut spool, 5);
+        fake.set_fault(Some(Fault { after, kind: ErrorKind::Other, is_lasting: true }));
+        let made = spool.append(&[0; 500], 1, NOW);
+        fake.set_fault(None);
+        if made.is_ok() {
+            assert!(after > 4, "the fault is not where it was thought to be");
+            continue;
+        }
+        // Fits into the segment before, whose positions now go past the first of what is left of the other.
+        spool.append(b"record 5", 1, NOW).unwrap();
+        drop(spool);
+        let mut spool = open(&fake, OPTIONS);
+        assert_eq!(numbers(&mut spool), (0..6).collect::<Vec<_>>(), "fault after {after}");
+    }
+}
+
+#[test]
 fn a_flipped_bit_costs_at_most_its_record() {
     let fake = Fake::default();
     let mut spool = open(&fake, OPTIONS);
