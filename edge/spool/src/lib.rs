@@ -15,8 +15,9 @@
 //! - An acknowledgement may be forgotten by a power cut, never invented: a record can be read twice, so whoever sends
 //!   it gives it an identity.
 //! - Positions grow and are never used twice, also not after a power cut took records that somebody had read.
-//! - An append that fails leaves the spool as it was; the next one may go well. A disk that is full stops appends (after
-//!   the oldest segments went, if they may), never reading and acknowledging.
+//! - An append that fails leaves the spool as it was (a later opening may find what was written of it); the next one may
+//!   go well. A disk that is full stops appends (after the oldest segments went, if they may), never reading and
+//!   acknowledging.
 //! - After an append no more than `max_bytes` are held in segments. Records are dropped for their age by a clock that
 //!   does not leap when the wall clock does: while the spool is open it is the caller's monotonic clock, and the time
 //!   between two openings counts by the wall clock for at most half of `max_age_ms`.

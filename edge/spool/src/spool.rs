@@ -76,7 +76,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Full`], [`SpoolError::RecordTooLarge`], or the file that cannot be written. Then the record is not
     /// in the spool, the others are, and the next append may go well. (What was
-    /// written before it failed, or before it went well in another segment, may be found again after a power cut.)
+    /// written before it failed, or before it went well in another segment, may be found by a later opening.)
     pub fn append(&mut self, payload: &[u8], rows: u32, now: Moment) -> Result<u64, SpoolError> {
         let stamp = self.clock.stamp(now);
         self.expire(stamp.clock_ms);
