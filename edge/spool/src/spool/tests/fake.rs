@@ -80,16 +80,17 @@ impl Fake {
     }
 
     pub(crate) fn power_cut(&self, cut: Cut) {
-        let mut dice = Dice(match cut {
-            Cut::Dice(seed) => seed | 1,
-            _ => 1,
-        });
+        let seed = match cut {
+            Cut::Dice(seed) => seed,
+            Cut::LoseAll | Cut::KeepAll => 0,
+        };
+        let mut dice = Dice(seed | 1);
         let mut keeps = move || match cut {
             Cut::LoseAll => 0,
             Cut::KeepAll => 1,
             Cut::Dice(_) => dice.roll(4),
         };
-        let mut tear = Dice(0x9E37_79B9_7F4A_7C15);
+        let mut tear = Dice(seed.rotate_left(32) | 1);
         let mut state = self.state();
         let mut names = state.durable_names.clone();
         for change in std::mem::take(&mut state.unsynced_names) {
