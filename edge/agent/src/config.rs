@@ -75,10 +75,40 @@ pub struct BatchConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpoolConfig {
-    /// Bytes on disk at most; beyond it the oldest messages are dropped and counted.
+    /// Bytes on disk at most.
     pub max_bytes: u64,
-    /// Flush the disk's cache at every message, so that it outlives a power cut.
-    pub sync: bool,
+    /// What happens beyond that.
+    pub when_full: WhenFull,
+    /// Messages older than this are dropped and counted, seconds; without it none is too old.
+    pub max_age_s: Option<u64>,
+    /// When the disk's cache is flushed.
+    pub sync: SpoolSync,
+    /// How much a power cut may take under [`SpoolSync::Interval`], milliseconds.
+    pub sync_interval_ms: u64,
+}
+
+/// What happens when the spool is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenFull {
+    /// The oldest messages are dropped and counted.
+    #[default]
+    DropOldest,
+    /// Nothing is dropped: the cameras' frames are not looked at until there is room, and counted as skipped.
+    StopCameras,
+}
+
+/// When the disk's cache is flushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpoolSync {
+    /// At every message: a power cut takes none.
+    #[default]
+    Always,
+    /// So often that a power cut takes at most what came within `sync_interval_ms`.
+    Interval,
+    /// When the system does it by itself.
+    Never,
 }
 
 /// How the broker is spoken to.
@@ -153,7 +183,13 @@ impl Default for BatchConfig {
 
 impl Default for SpoolConfig {
     fn default() -> Self {
-        Self { max_bytes: 256 << 20, sync: true }
+        Self {
+            max_bytes: 256 << 20,
+            when_full: WhenFull::default(),
+            max_age_s: None,
+            sync: SpoolSync::default(),
+            sync_interval_ms: 1000,
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use headwater_proto::batch::headers::Headers;
 use headwater_proto::batch::sensors::{self, SensorRow};
 use headwater_proto::batch::status::{self, Heartbeat};
 use headwater_proto::batch::{self, BatchError, EDGE_DATA, EDGE_DETECTIONS, EDGE_SENSORS, EDGE_STATUS};
+use headwater_spool::SpoolError;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::batcher::{Batcher, Rows};
 use crate::config::BatchConfig;
@@ -42,12 +44,40 @@ pub(crate) struct Intake {
     seq: u64,
     batcher: Batcher,
     outbox: Arc<Outbox>,
+    patience: Patience,
+}
+
+/// How long a message waits for room: as long as the agent runs, and then as long as a shutdown waits for the broker.
+pub(crate) struct Patience {
+    stop: CancellationToken,
+    drain: Duration,
+    /// Set once the agent is to stop.
+    deadline: Option<Instant>,
+}
+
+impl Patience {
+    pub(crate) fn new(stop: CancellationToken, drain_ms: u64) -> Self {
+        Self { stop, drain: Duration::from_millis(drain_ms), deadline: None }
+    }
+
+    /// Waits until it is over.
+    async fn over(&mut self) {
+        self.stop.cancelled().await;
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.drain);
+        tokio::time::sleep_until(deadline.into()).await;
+    }
 }
 
 impl Intake {
-    pub(crate) fn new(device_id: &str, boot: &str, config: BatchConfig, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(
+        device_id: &str,
+        boot: &str,
+        config: BatchConfig,
+        outbox: Arc<Outbox>,
+        patience: Patience,
+    ) -> Self {
         let batcher = Batcher::new(config.rows, Duration::from_millis(config.linger_ms));
-        Self { device_id: device_id.to_owned(), boot: boot.to_owned(), seq: 0, batcher, outbox }
+        Self { device_id: device_id.to_owned(), boot: boot.to_owned(), seq: 0, batcher, outbox, patience }
     }
 
     /// Takes items until nobody can send any more, flushes, and closes the outbox.
@@ -73,7 +103,10 @@ impl Intake {
         }
         let rows = self.batcher.take();
         self.send_rows(rows).await;
-        self.outbox.close();
+        let outbox = Arc::clone(&self.outbox);
+        if tokio::task::spawn_blocking(move || outbox.close()).await.is_err() {
+            tracing::error!("the outbox was not closed");
+        }
     }
 
     async fn take(&mut self, item: Item) {
@@ -99,7 +132,7 @@ impl Intake {
         }
     }
 
-    /// Puts a message on disk. What the disk does not take is lost, and said so: there is nowhere else to put it.
+    /// Numbers a message and puts it on disk.
     async fn send(&mut self, topic: &'static str, schema: &str, value: Result<Vec<u8>, BatchError>, rows: usize) {
         let value = match value {
             Ok(value) => value,
@@ -112,12 +145,28 @@ impl Intake {
         let headers = Headers::new(schema, &self.device_id, &self.boot, self.seq);
         self.seq += 1;
         let message = Message { topic: topic.to_owned(), key: self.device_id.clone(), headers, value };
-        let outbox = Arc::clone(&self.outbox);
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        let put = tokio::task::spawn_blocking(move || outbox.put(&message, rows)).await;
-        if let Ok(Err(error)) = put {
+        if let Err(error) = self.put(Arc::new(message), rows).await {
+            self.outbox.count_lost(rows);
             let reason = crate::error::chain(&error);
             tracing::error!(topic, rows, %reason, "rows lost: the spool does not take them");
+        }
+    }
+
+    /// Puts a message on disk; waits for room where nothing is to be dropped, and so lets everybody wait who has
+    /// something to say. What the disk does not take is lost: there is nowhere else to put it.
+    async fn put(&mut self, message: Arc<Message>, rows: u32) -> Result<(), SpoolError> {
+        loop {
+            let (outbox, again) = (Arc::clone(&self.outbox), Arc::clone(&message));
+            let put = tokio::task::spawn_blocking(move || outbox.put(&again, rows)).await;
+            let Ok(put) = put else { return Ok(()) };
+            match put {
+                Err(error) if self.outbox.waits_after(&error) => tokio::select! {
+                    () = self.outbox.room() => {}
+                    () = self.patience.over() => return Err(error),
+                },
+                put => return put,
+            }
         }
     }
 }

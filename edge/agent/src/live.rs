@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use headwater_spool::SpoolStats;
 use prometheus_client::metrics::histogram::Histogram;
 
 /// Everything an agent counts, at one moment.
@@ -34,6 +35,12 @@ pub struct AgentStatus {
     pub spool_bytes: u64,
     /// Rows that were dropped because the spool was full.
     pub dropped_rows: u64,
+    /// Rows that the disk did not take, and that had nowhere else to go.
+    pub lost_rows: u64,
+    /// The cameras wait because the spool is full.
+    pub is_held: bool,
+    /// Everything that the spool counts.
+    pub spool: SpoolStats,
     /// Carbon intensity, g/kWh, where it is known.
     pub carbon_intensity_g_per_kwh: Option<f64>,
     /// Steps down from full effort.

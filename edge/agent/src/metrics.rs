@@ -109,14 +109,24 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
     counter("sent_rows", "Rows that the broker took", status.sent_rows);
     counter("sent_messages", "Messages that the broker took", status.sent_messages);
     counter("rejected_messages", "Messages that the broker will never take", status.rejected_messages);
+    let spool = &status.spool;
     counter("spool_dropped_rows", "Rows dropped because the spool was full", status.dropped_rows);
+    counter("spool_expired_rows", "Rows dropped because they were too old", spool.expired_rows);
+    counter("spool_lost_rows", "Rows that the disk did not take", status.lost_rows);
+    counter("spool_refused", "Attempts to put a message into a spool that was full", spool.refused_records);
+    counter("spool_cut_bytes", "Bytes that a power cut left torn, cut off at the start", spool.cut_bytes);
+    counter("spool_damaged_messages", "Messages that have gone bad on disk", spool.damaged_records);
+    counter("spool_syncs", "Flushes of the disk's cache", spool.syncs);
+    counter("spool_failed_syncs", "Flushes of the disk's cache that failed", spool.failed_syncs);
     let mut gauge = |name: &str, help: &str, value: f64| {
         let family = Family::<DeviceLabels, Gauge<f64, AtomicU64>>::default();
         family.get_or_create(&device).set(value);
         registry.register(name, help, family);
     };
     gauge("spool_rows", "Rows that wait on disk", status.spool_rows as f64);
-    gauge("spool_bytes", "Bytes on disk", status.spool_bytes as f64);
+    gauge("spool_bytes", "Bytes that wait on disk", status.spool_bytes as f64);
+    gauge("spool_oldest_age_s", "Age of the oldest message on disk", spool.oldest_age_ms.unwrap_or(0) as f64 / 1000.0);
+    gauge("spool_held", "1 while cameras wait because the spool is full", f64::from(u8::from(status.is_held)));
     gauge("uplink_connected", "1 while the broker takes messages", f64::from(u8::from(status.uplink_connected)));
     gauge("carbon_step", "Steps down from full effort", status.carbon_step as f64);
     if let Some(intensity) = status.carbon_intensity_g_per_kwh {
@@ -135,6 +145,8 @@ fn labels(status: &AgentStatus, camera: &CameraSnapshot) -> Labels {
 
 #[cfg(test)]
 mod tests {
+    use headwater_spool::SpoolStats;
+
     use super::*;
 
     #[test]
@@ -144,6 +156,8 @@ mod tests {
             device_id: "north".into(),
             cameras: vec![camera],
             sent_rows: 5,
+            is_held: true,
+            spool: SpoolStats { expired_rows: 3, oldest_age_ms: Some(2500), ..SpoolStats::default() },
             energy_mj_total: Some(1500.0),
             ..AgentStatus::default()
         };
@@ -155,6 +169,9 @@ mod tests {
             r#"headwater_edge_tier_pixels{device="north",camera="door"} 416"#,
             r#"headwater_edge_sent_rows_total{device="north"} 5"#,
             r#"headwater_edge_energy_mj_total{device="north"} 1500.0"#,
+            r#"headwater_edge_spool_expired_rows_total{device="north"} 3"#,
+            r#"headwater_edge_spool_oldest_age_s{device="north"} 2.5"#,
+            r#"headwater_edge_spool_held{device="north"} 1.0"#,
             r#"headwater_edge_inference_ms_bucket{le="30.0",device="north",camera="door"} 0"#,
             r#"headwater_edge_inference_ms_bucket{le="40.0",device="north",camera="door"} 1"#,
         ] {

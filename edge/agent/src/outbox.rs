@@ -1,14 +1,23 @@
 //! Messages on disk between the agent and the broker: what is put in here is delivered, by this run or by a later one.
 //!
-//! It knows the envelope that a message has in the spool, and wakes who waits for messages. Kafka is not known here.
+//! It knows the envelope that a message has in the spool, and wakes who waits for messages or for room. Kafka is not
+//! known here.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use headwater_proto::batch::headers::Headers;
-use headwater_spool::{ReadLimit, Record, Spool, SpoolError, SpoolStats};
+use headwater_spool::{Moment, OpenReport, ReadLimit, Record, Spool, SpoolError, SpoolOptions, SpoolStats, WhenFull};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+
+/// How long who waits for room waits before he tries again: others may have made room on the disk.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 /// A message as it will go to the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +41,14 @@ pub(crate) struct Spooled {
 /// The spool, shared by the one who fills it and the one who empties it.
 pub(crate) struct Outbox {
     spool: Mutex<Spool>,
+    /// Nothing is dropped for want of room; who puts waits for it.
+    holds: bool,
+    /// Since when the spool's monotonic time runs.
+    started: Instant,
     changed: Notify,
+    room: Notify,
+    is_held: AtomicBool,
+    lost_rows: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -48,15 +64,66 @@ struct Envelope {
 }
 
 impl Outbox {
-    pub(crate) fn new(spool: Spool) -> Self {
-        Self { spool: Mutex::new(spool), changed: Notify::new(), closed: AtomicBool::new(false) }
+    /// Opens the spool of a directory; blocks on the disk.
+    pub(crate) fn open(directory: &Path, options: SpoolOptions) -> Result<Self, SpoolError> {
+        let now = Moment { wall_ms: clock::now_ms(), elapsed_ms: 0 };
+        Ok(Self {
+            started: Instant::now(),
+            spool: Mutex::new(Spool::open(directory, options, now)?),
+            holds: options.when_full == WhenFull::Refuse,
+            changed: Notify::new(),
+            room: Notify::new(),
+            is_held: AtomicBool::new(false),
+            lost_rows: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        })
     }
 
-    /// Puts a message on disk; blocks on the disk.
+    /// What was found at opening.
+    pub(crate) fn opened(&self) -> OpenReport {
+        self.lock().opened().clone()
+    }
+
+    /// Puts a message on disk; blocks on the disk. Where it fails and [`Outbox::waits_after`] says so, the message is to
+    /// be put again once there is [`Outbox::room`].
     pub(crate) fn put(&self, message: &Message, rows: u32) -> Result<(), SpoolError> {
-        self.lock().append(&to_bytes(message), rows)?;
+        let put = self.lock().append(&to_bytes(message), rows, self.now());
+        let is_held = put.as_ref().is_err_and(|error| self.waits_after(error));
+        if self.is_held.swap(is_held, Ordering::Relaxed) != is_held {
+            match is_held {
+                true => tracing::warn!("spool is full; nothing is looked at until there is room"),
+                false => tracing::info!("spool has room again"),
+            }
+        }
+        put?;
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// Whether a message that could not be put is to wait for room, and not to be given up.
+    pub(crate) fn waits_after(&self, error: &SpoolError) -> bool {
+        self.holds && error.is_full()
+    }
+
+    /// Waits until there may be room; for one waiter.
+    pub(crate) async fn room(&self) {
+        // After the pause it is tried anyway.
+        let _ = tokio::time::timeout(ROOM_PAUSE, self.room.notified()).await;
+    }
+
+    /// Whether a message waits for room.
+    pub(crate) fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Relaxed)
+    }
+
+    /// Counts rows that the disk did not take, and that are given up.
+    pub(crate) fn count_lost(&self, rows: u32) {
+        self.lost_rows.fetch_add(u64::from(rows), Ordering::Relaxed);
+    }
+
+    /// Rows that were given up.
+    pub(crate) fn lost_rows(&self) -> u64 {
+        self.lost_rows.load(Ordering::Relaxed)
     }
 
     /// Messages from a position on, in order; blocks on the disk.
@@ -71,7 +138,11 @@ impl Outbox {
 
     /// Every message before a position is delivered; blocks on the disk.
     pub(crate) fn ack(&self, up_to: u64) -> Result<(), SpoolError> {
-        self.lock().ack(up_to)
+        self.lock().ack(up_to)?;
+        if self.is_held() {
+            self.room.notify_one();
+        }
+        Ok(())
     }
 
     /// The first position that is not acknowledged.
@@ -80,11 +151,21 @@ impl Outbox {
     }
 
     pub(crate) fn stats(&self) -> SpoolStats {
-        self.lock().stats()
+        self.lock().stats(self.now())
     }
 
-    /// No more messages will come.
+    /// What is due in the spool by now; blocks on the disk.
+    fn tend(&self) -> Option<SpoolError> {
+        let mut spool = self.lock();
+        spool.tend(self.now()).err().or_else(|| spool.take_trouble())
+    }
+
+    /// No more messages will come: those that are there are flushed to the disk; blocks on it.
     pub(crate) fn close(&self) {
+        if let Err(error) = self.lock().sync() {
+            let reason = crate::error::chain(&error);
+            tracing::warn!(%reason, "messages are spooled, but a power cut may take them");
+        }
         self.closed.store(true, Ordering::Release);
         self.changed.notify_one();
     }
@@ -98,8 +179,32 @@ impl Outbox {
         self.changed.notified().await;
     }
 
+    fn now(&self) -> Moment {
+        Moment { wall_ms: clock::now_ms(), elapsed_ms: self.started.elapsed().as_millis() as u64 }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Spool> {
         self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks after the spool until told to stop. A failure is said once until another one comes.
+pub(crate) async fn tend(outbox: Arc<Outbox>, interval_ms: u64, stop: CancellationToken) {
+    let mut said = String::new();
+    let mut ticks = tokio::time::interval(Duration::from_millis(interval_ms));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let tended = Arc::clone(&outbox);
+        let Ok(trouble) = tokio::task::spawn_blocking(move || tended.tend()).await else { return };
+        let Some(reason) = trouble.map(|error| crate::error::chain(&error)) else { continue };
+        if reason != said {
+            tracing::warn!(%reason, "the spool's disk is in trouble; delivery goes on");
+            said = reason;
+        }
     }
 }
 
@@ -127,14 +232,45 @@ fn from_bytes(bytes: &[u8]) -> Option<Message> {
 mod tests {
     use super::*;
 
+    fn message(seq: u64) -> Message {
+        let headers = Headers::new("headwater.frames.v1", "north", "boot", seq);
+        Message { topic: "edge-data".into(), key: "north".into(), headers, value: b"\nbytes\n\n".to_vec() }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_waits_for_room_where_nothing_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SpoolOptions { when_full: WhenFull::Refuse, ..SpoolOptions::bounded(4096) };
+        let outbox = Outbox::open(folder.path(), options).unwrap();
+        let mut seq = 0;
+        let error = loop {
+            match outbox.put(&message(seq), 1) {
+                Ok(()) => seq += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(outbox.waits_after(&error) && outbox.is_held() && seq > 5, "{error}");
+        let limit = ReadLimit { records: usize::MAX, bytes: usize::MAX };
+        let read = outbox.read(0, limit).unwrap();
+        assert_eq!(read.iter().map(|spooled| spooled.message.clone().unwrap().headers.seq).max(), Some(seq - 1));
+        outbox.ack(read[3].position).unwrap();
+        outbox.room().await;
+        outbox.put(&message(seq), 1).unwrap();
+        assert!(!outbox.is_held());
+        assert_eq!((outbox.stats().dropped_records, outbox.stats().refused_records), (0, 1));
+    }
+
+    #[test]
+    fn a_full_spool_that_drops_lets_nobody_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path(), SpoolOptions::bounded(4096)).unwrap();
+        (0..100).for_each(|seq| outbox.put(&message(seq), 1).unwrap());
+        assert!(!outbox.is_held() && outbox.stats().dropped_rows > 50);
+    }
+
     #[test]
     fn a_message_survives_its_envelope() {
-        let message = Message {
-            topic: "edge-data".into(),
-            key: "north".into(),
-            headers: Headers::new("headwater.frames.v1", "north", "boot", 7),
-            value: b"\nbytes\n\n".to_vec(),
-        };
+        let message = message(7);
         assert_eq!(from_bytes(&to_bytes(&message)), Some(message));
         assert_eq!(from_bytes(b"{\"topic\": 1}\nx"), None);
         assert_eq!(from_bytes(b"no line feed"), None);

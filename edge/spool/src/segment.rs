@@ -1,167 +1,243 @@
-//! One segment file: records from a first position on, with an index of them in memory.
+//! One segment file: its header, and an index of its records in memory (32 bytes a record). Which segment is appended
+//! to, and when one is deleted, is not decided here.
 //!
-//! The index costs 12 bytes a record and makes any position readable at once. Which segment is appended to, and when
-//! one is deleted, is not decided here.
+//! ```text
+//! segment:  "HWSPOOL" │ version '2' │ first position u64 │ clock u64 │ wall i64 │ CRC-32 of all before u32 │ record*
+//! ```
+//!
+//! A file is made durable, name and header, before a record is written to it. A segment that was only opened is never
+//! appended to again: what a power cut did to its end cannot reach new records.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-
 use crate::SpoolError;
-use crate::record::{self, HEADER_BYTES, Record};
+use crate::clock::Stamp;
+use crate::files::{File, Files};
+use crate::record::{HEADER_BYTES, Header, checksum, long, word};
+use crate::scan::{Entry, POSITIONS_MAX, Scan, scan};
 
-const MAGIC: &[u8; 8] = b"HWSPOOL1";
+/// Bytes before the first record.
+pub(crate) const SEGMENT_HEADER_BYTES: usize = 36;
+const COVERED_BYTES: usize = SEGMENT_HEADER_BYTES - 4;
+const MAGIC: &[u8; 7] = b"HWSPOOL";
+const VERSION: char = '2';
+/// Began a segment of version 1, which had no checksum there.
+const VERSION_1: &[u8; 8] = b"HWSPOOL1";
+/// A file without a good header is searched for records up to this size; no segment is larger by default.
+const SEARCHED_BYTES_MAX: u64 = 64 << 20;
 
+/// A segment that is read.
 pub(crate) struct Segment {
     path: PathBuf,
-    file: File,
     first: u64,
-    /// Bytes of the file that are records, and the magic.
-    length: u64,
     entries: Vec<Entry>,
+    /// The byte after the last record.
+    end: u64,
+    /// Bytes of the file; more than `end` where a tail could not be cut.
+    bytes: u64,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    offset: u64,
-    /// Header and payload.
-    bytes: u32,
-    rows: u32,
+/// The segment that is appended to.
+pub(crate) struct Active {
+    pub(crate) segment: Segment,
+    file: Box<dyn File>,
+    has_unsynced: bool,
+}
+
+/// What a file turned out to be.
+pub(crate) enum Found {
+    Segment(Opened),
+    /// Not a segment: another format, or nothing readable in it.
+    Alien,
+}
+
+/// A segment that was found on disk.
+pub(crate) struct Opened {
+    pub(crate) segment: Segment,
+    pub(crate) cut_bytes: u64,
+    pub(crate) damaged_records: u64,
+    /// The latest stamp in it.
+    pub(crate) last: Option<Stamp>,
+    /// The torn tail could not be cut off; it lies there and is passed over.
+    pub(crate) trouble: Option<SpoolError>,
 }
 
 impl Segment {
-    pub(crate) fn create(directory: &Path, first: u64, sync: bool) -> Result<Self, SpoolError> {
-        let path = directory.join(format!("{first:020}.seg"));
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(SpoolError::open(&path))?;
-        file.write_all(MAGIC).map_err(SpoolError::write(&path))?;
-        if sync {
-            file.sync_all().map_err(SpoolError::write(&path))?;
-            sync_directory(directory)?;
+    /// Reads a file, checks every record in it, and cuts off a torn tail.
+    ///
+    /// # Errors
+    /// The file that cannot be read, or that another version wrote.
+    pub(crate) fn open(files: &dyn Files, path: PathBuf, first: u64) -> Result<Found, SpoolError> {
+        let file = files.open(&path).map_err(SpoolError::open(&path))?;
+        let length = file.length().map_err(SpoolError::read(&path))?;
+        if length < SEGMENT_HEADER_BYTES as u64 {
+            return Ok(Found::Alien);
         }
-        Ok(Self { path, file, first, length: MAGIC.len() as u64, entries: Vec::new() })
+        let read = |length: u64| {
+            let mut bytes = vec![0; length as usize];
+            file.read_at(&mut bytes, 0).map(|()| bytes).map_err(SpoolError::read(&path))
+        };
+        let created = match version_of(&read(SEGMENT_HEADER_BYTES as u64)?) {
+            Some((VERSION, position, created)) if position == first => Some(created),
+            Some((VERSION, ..)) => return Ok(Found::Alien),
+            Some((found, ..)) => return Err(SpoolError::OtherVersion { path, found, expected: VERSION }),
+            None if length > SEARCHED_BYTES_MAX => return Ok(Found::Alien),
+            None => None,
+        };
+        let Scan { entries, end, damaged, last } = scan(first, &read(length)?, SEGMENT_HEADER_BYTES);
+        if created.is_none() && entries.is_empty() {
+            return Ok(Found::Alien);
+        }
+        let cut_bytes = length - end;
+        let cut = if cut_bytes > 0 { file.set_length(end).map_err(SpoolError::write(&path)) } else { Ok(()) };
+        let bytes = if cut.is_ok() { end } else { length };
+        let segment = Self { path, first, entries, end, bytes };
+        let last = last.or(created);
+        Ok(Found::Segment(Opened { segment, cut_bytes, damaged_records: damaged, last, trouble: cut.err() }))
     }
 
-    /// Opens a segment, checks every record, cuts it at the first wrong one; says how many bytes were cut.
-    pub(crate) fn open(path: PathBuf, first: u64) -> Result<(Self, u64), SpoolError> {
-        let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(SpoolError::open(&path))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(SpoolError::read(&path))?;
-        if bytes.len() < MAGIC.len() {
-            // The process died between making the file and writing its first bytes.
-            file.seek(SeekFrom::Start(0)).map_err(SpoolError::write(&path))?;
-            file.write_all(MAGIC).map_err(SpoolError::write(&path))?;
-            let cut = bytes.len() as u64;
-            return Ok((Self { path, file, first, length: MAGIC.len() as u64, entries: Vec::new() }, cut));
-        }
-        if !bytes.starts_with(MAGIC) {
-            return Err(SpoolError::NotASegment { path });
-        }
-        let mut entries = Vec::new();
-        let mut offset = MAGIC.len();
-        while let Some((rows, _, length)) = record::parse(first + entries.len() as u64, &bytes[offset..]) {
-            entries.push(Entry { offset: offset as u64, bytes: length as u32, rows });
-            offset += length;
-        }
-        let cut = (bytes.len() - offset) as u64;
-        if cut > 0 {
-            file.set_len(offset as u64).map_err(SpoolError::write(&path))?;
-        }
-        Ok((Self { path, file, first, length: offset as u64, entries }, cut))
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// The position after the last record.
-    pub(crate) fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
+    /// The position after the last record, or the first where there is none.
+    pub(crate) fn end_position(&self) -> u64 {
+        self.entries.last().map_or(self.first, |last| last.position + 1)
     }
 
     /// Bytes of the file.
     pub(crate) fn bytes(&self) -> u64 {
-        self.length
+        self.bytes
     }
 
-    /// Bytes of the records from a position on.
-    pub(crate) fn bytes_from(&self, position: u64) -> u64 {
-        self.entries.get(self.index_of(position)).map_or(0, |entry| self.length - entry.offset)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
-    /// Records and rows from a position up to before another, as far as they lie here.
-    pub(crate) fn count_between(&self, from: u64, to: u64) -> (u64, u64) {
-        let range = self.index_of(from)..self.index_of(to);
-        let entries = self.entries.get(range).unwrap_or_default();
-        (entries.len() as u64, entries.iter().map(|entry| u64::from(entry.rows)).sum())
+    /// The records from a position up to before another, as far as they lie here.
+    pub(crate) fn between(&self, from: u64, to: u64) -> &[Entry] {
+        let index = |position| self.entries.partition_point(|entry| entry.position < position);
+        self.entries.get(index(from)..index(to)).unwrap_or_default()
     }
 
-    pub(crate) fn append(&mut self, payload: &[u8], rows: u32, sync: bool) -> Result<u64, SpoolError> {
-        let position = self.next();
-        let bytes = (HEADER_BYTES + payload.len()) as u64;
-        let header = record::header_of(position, rows, payload)
-            .ok_or(SpoolError::RecordTooLarge { bytes, max_bytes: u64::from(u32::MAX) })?;
-        // A write that failed half way leaves bytes behind the length, and the next one writes over them.
-        let write = |file: &mut File| {
-            file.seek(SeekFrom::Start(self.length))?;
-            file.write_all(&[header.as_slice(), payload].concat())?;
-            if sync { file.sync_data() } else { Ok(()) }
-        };
-        write(&mut self.file).map_err(SpoolError::write(&self.path))?;
-        self.entries.push(Entry { offset: self.length, bytes: bytes as u32, rows });
-        self.length += bytes;
-        Ok(position)
+    /// The first record at a position or after it.
+    pub(crate) fn at_or_after(&self, position: u64) -> Option<Entry> {
+        self.between(position, u64::MAX).first().copied()
     }
 
-    /// The record at a position; nothing where there is none, an inner nothing where it has gone bad on disk.
-    pub(crate) fn read(&mut self, position: u64) -> Result<Option<Option<Record>>, SpoolError> {
-        let Some(entry) = position.checked_sub(self.first).and_then(|index| self.entries.get(index as usize)) else {
-            return Ok(None);
-        };
-        let mut bytes = vec![0; entry.bytes as usize];
-        self.file.seek(SeekFrom::Start(entry.offset)).map_err(SpoolError::read(&self.path))?;
-        self.file.read_exact(&mut bytes).map_err(SpoolError::read(&self.path))?;
-        let Some((rows, _, _)) = record::parse(position, &bytes) else {
-            return Ok(Some(None));
-        };
-        let payload = Bytes::from(bytes).slice(HEADER_BYTES..);
-        Ok(Some(Some(Record { position, rows, payload })))
-    }
-
-    pub(crate) fn delete(self) -> Result<(), SpoolError> {
-        fs::remove_file(&self.path).map_err(SpoolError::delete(&self.path))
-    }
-
-    fn index_of(&self, position: u64) -> usize {
-        (position.saturating_sub(self.first) as usize).min(self.entries.len())
+    /// Takes a record out of the index.
+    pub(crate) fn forget(&mut self, position: u64) {
+        self.entries.retain(|entry| entry.position != position);
     }
 }
 
-/// Makes a new file's name as durable as its bytes.
-fn sync_directory(directory: &Path) -> Result<(), SpoolError> {
-    File::open(directory).and_then(|opened| opened.sync_all()).map_err(SpoolError::directory(directory))
-}
-
-/// The segment files of a directory, oldest first, each with its first position. Other files are left alone.
-pub(crate) fn list(directory: &Path) -> Result<Vec<(u64, PathBuf)>, SpoolError> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(SpoolError::directory(directory))? {
-        let path = entry.map_err(SpoolError::directory(directory))?.path();
-        let is_segment = path.extension().is_some_and(|extension| extension == "seg");
-        let first = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        match first {
-            Some(first) if is_segment => found.push((first, path)),
-            None if is_segment => return Err(SpoolError::NotASegment { path }),
-            _ => {}
+impl Active {
+    /// Makes a segment, durably. What is left of one that could not be made is deleted, if that can be done.
+    pub(crate) fn create(files: &dyn Files, directory: &Path, first: u64, stamp: Stamp) -> Result<Self, SpoolError> {
+        let path = directory.join(file_name(first));
+        let file = files.create(&path).map_err(SpoolError::open(&path))?;
+        let written = file.write_at(&header_bytes(first, stamp), 0).map_err(SpoolError::write(&path));
+        let synced = written.and_then(|()| file.sync().map_err(SpoolError::sync(&path)));
+        let named = synced.and_then(|()| files.sync_directory(directory).map_err(SpoolError::directory(directory)));
+        if let Err(error) = named {
+            drop(file);
+            // A file that stays is empty or alien at the next opening.
+            let _ = files.remove(&path);
+            return Err(error);
         }
+        let end = SEGMENT_HEADER_BYTES as u64;
+        let segment = Segment { path, first, entries: Vec::new(), end, bytes: end };
+        Ok(Self { segment, file, has_unsynced: false })
     }
-    found.sort();
-    Ok(found)
+
+    /// Whether a record of so many bytes at a position belongs into another segment.
+    pub(crate) fn is_full(&self, position: u64, record_bytes: u64, segment_bytes: u64) -> bool {
+        let is_large = self.segment.end + record_bytes > segment_bytes && !self.segment.is_empty();
+        is_large || position - self.segment.first >= POSITIONS_MAX
+    }
+
+    /// Writes a record at the end.
+    pub(crate) fn append(&mut self, header: Header, payload: &[u8]) -> Result<(), SpoolError> {
+        let Segment { path, first, entries, end, bytes } = &mut self.segment;
+        let record = [header.to_bytes(*first).as_slice(), payload].concat();
+        let after = *end + record.len() as u64;
+        *bytes = after;
+        self.file.write_at(&record, *end).map_err(SpoolError::write(path))?;
+        self.has_unsynced = true;
+        let Header { position, stamp, length, rows, .. } = header;
+        entries.push(Entry { position, offset: *end, clock_ms: stamp.clock_ms, length, rows });
+        *end = after;
+        Ok(())
+    }
+
+    /// Takes back the record that was appended last, if it got that far, and cuts the file behind the one before.
+    pub(crate) fn take_back(&mut self, position: u64) -> Result<(), SpoolError> {
+        let segment = &mut self.segment;
+        if let Some(last) = segment.entries.pop_if(|last| last.position == position) {
+            segment.end = last.offset;
+        }
+        self.file.set_length(segment.end).map_err(SpoolError::write(&segment.path))?;
+        segment.bytes = segment.end;
+        Ok(())
+    }
+
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.has_unsynced
+    }
+
+    pub(crate) fn sync(&mut self) -> Result<(), SpoolError> {
+        self.file.sync().map_err(SpoolError::sync(&self.segment.path))?;
+        self.has_unsynced = false;
+        Ok(())
+    }
+
+    /// The bytes of a record: header and payload.
+    pub(crate) fn read(&self, entry: &Entry) -> io::Result<Vec<u8>> {
+        read_record(self.file.as_ref(), entry)
+    }
+}
+
+pub(crate) fn read_record(file: &dyn File, entry: &Entry) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; HEADER_BYTES + entry.length as usize];
+    file.read_at(&mut bytes, entry.offset)?;
+    Ok(bytes)
+}
+
+/// The name of the segment that begins at a position.
+fn file_name(first: u64) -> String {
+    format!("{first:020}.seg")
+}
+
+/// The position in the name of a segment; nothing where it is not the name of one.
+pub(crate) fn first_of(path: &Path) -> Option<u64> {
+    let first = path.file_name()?.to_str()?.strip_suffix(".seg")?.parse().ok()?;
+    // Positions never come that far; a name like this is not ours, and nothing is counted on from it.
+    (first <= u64::MAX / 2 && path.file_name()?.to_str()? == file_name(first)).then_some(first)
+}
+
+fn header_bytes(first: u64, stamp: Stamp) -> [u8; SEGMENT_HEADER_BYTES] {
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    bytes[..7].copy_from_slice(MAGIC);
+    bytes[7] = VERSION as u8;
+    bytes[8..16].copy_from_slice(&first.to_le_bytes());
+    bytes[16..24].copy_from_slice(&stamp.clock_ms.to_le_bytes());
+    bytes[24..32].copy_from_slice(&stamp.wall_ms.to_le_bytes());
+    let checksum = checksum(0, &bytes[..COVERED_BYTES]);
+    bytes[COVERED_BYTES..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// Version, first position and stamp of a segment's header; nothing where it is none, or damaged.
+fn version_of(header: &[u8]) -> Option<(char, u64, Stamp)> {
+    if header.starts_with(VERSION_1) {
+        return Some(('1', 0, Stamp::default()));
+    }
+    let is_whole = word(header, COVERED_BYTES) == checksum(0, &header[..COVERED_BYTES]);
+    let stamp = Stamp { clock_ms: long(header, 16), wall_ms: long(header, 24).cast_signed() };
+    (is_whole && header.starts_with(MAGIC)).then(|| (char::from(header[7]), long(header, 8), stamp))
 }

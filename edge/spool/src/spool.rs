@@ -1,275 +1,329 @@
-//! The spool: a row of segments, the last one written to, and the position up to which all is acknowledged.
+//! The spool: a row of segments, the newest written to, and the position up to which all is acknowledged.
+//!
+//! Here is what an owner may call. How a directory becomes a spool is in [`open`], how room is made in [`room`].
+
+mod open;
+mod room;
 
 use std::collections::VecDeque;
-use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use crate::SpoolError;
+use crate::clock::{Moment, SpoolClock};
 use crate::cursor::Cursor;
-use crate::record::{HEADER_BYTES, Record};
-use crate::retention::segments_to_drop;
-use crate::segment::{self, Segment};
+use crate::files::{Disk, File, Files, Lock};
+use crate::options::{OpenReport, ReadLimit, SpoolOptions, SpoolStats, SyncPolicy};
+use crate::record::{HEADER_BYTES, Header, Record};
+use crate::scan::Entry;
+use crate::segment::{Active, SEGMENT_HEADER_BYTES, Segment, read_record};
 
-/// How large a spool may grow and how careful it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpoolOptions {
-    /// Bytes of all segments together; the oldest segments are dropped to stay under it.
-    pub max_bytes: u64,
-    /// Bytes at which a segment is closed and another begun: the unit that is dropped and deleted.
-    pub segment_bytes: u64,
-    /// Flush the disk's cache at every append, so that a record outlives a power cut.
-    pub sync: bool,
-}
-
-impl SpoolOptions {
-    /// A spool of this size in sixteen segments (of at most 8 MiB), flushed at every append.
-    pub fn bounded(max_bytes: u64) -> Self {
-        Self { max_bytes, segment_bytes: (max_bytes / 16).clamp(1, 8 << 20), sync: true }
-    }
-}
-
-/// What was found at opening.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenReport {
-    /// Records that wait.
-    pub records: u64,
-    /// Rows that wait.
-    pub rows: u64,
-    /// Bytes that were cut off because they were torn or wrong.
-    pub cut_bytes: u64,
-}
-
-/// The state of a spool in numbers. What is dropped or corrupt is counted since opening.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SpoolStats {
-    /// Records that are not acknowledged.
-    pub records: u64,
-    /// Rows of them.
-    pub rows: u64,
-    /// Bytes of all segments, acknowledged records in them too: what is held against the bound.
-    pub bytes: u64,
-    /// Bytes of the records that are not acknowledged.
-    pub waiting_bytes: u64,
-    /// Records that were dropped unacknowledged to make room.
-    pub dropped_records: u64,
-    /// Rows of them.
-    pub dropped_rows: u64,
-    /// Records that had gone bad on disk when they were read, and were passed over.
-    pub corrupt_records: u64,
-}
-
-/// How much one read may give back; it gives at least one record where there is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadLimit {
-    /// At most this many records.
-    pub records: usize,
-    /// No further record once the payloads have this many bytes.
-    pub bytes: usize,
-}
+/// Reads of one record that may fail before it is passed over as damaged.
+const READ_FAILURES_MAX: u32 = 3;
 
 /// Store and forward on disk; see the crate for what it promises.
 pub struct Spool {
+    files: Box<dyn Files>,
     directory: PathBuf,
     options: SpoolOptions,
     /// Segments that are only read, oldest first.
     closed: VecDeque<Segment>,
-    /// The segment that is appended to, after all closed ones.
-    active: Segment,
+    /// The segment that is appended to, after all closed ones; made at the first append.
+    active: Option<Active>,
+    /// Closed segments, by their first position, that may not be durable.
+    unsynced: Vec<u64>,
+    /// The closed segment that was read last, by its first position.
+    reader: Option<(u64, Box<dyn File>)>,
+    /// The record that cannot be read, and how often it could not.
+    unreadable: Option<(u64, u32)>,
     cursor: Cursor,
+    /// The cursor's file says less than `acked`.
+    cursor_is_behind: bool,
+    clock: SpoolClock,
+    synced_at_ms: u64,
+    /// The position of the next record.
+    next: u64,
     acked: u64,
+    /// What is counted; what is derived of the segments is not kept here.
     stats: SpoolStats,
     opened: OpenReport,
-    /// Held for its lock.
-    _lock: File,
+    trouble: Option<SpoolError>,
+    /// Held as long as the spool is open.
+    _lock: Box<dyn Lock>,
 }
 
 impl Spool {
-    /// Opens the spool of a directory, which is made when it is not there.
+    /// Opens the spool of a directory, which is made when it is not there. Nothing is written before the first append,
+    /// but for torn tails that are cut: a spool can be opened and emptied on a disk that is full.
     ///
     /// # Errors
-    /// [`SpoolError::InUse`] when it is open elsewhere, otherwise the file that cannot be listed, read or cut.
-    pub fn open(directory: &Path, options: SpoolOptions) -> Result<Self, SpoolError> {
-        fs::create_dir_all(directory).map_err(SpoolError::directory(directory))?;
-        let lock = lock(directory)?;
-        let cursor = Cursor::new(directory);
-        let acked = cursor.load()?;
-        let mut closed = VecDeque::new();
-        let mut cut_bytes = 0;
-        for (first, path) in segment::list(directory)? {
-            let (segment, cut) = Segment::open(path, first)?;
-            cut_bytes += cut;
-            closed.push_back(segment);
-        }
-        // After a power cut the cursor may stand beyond the records that survived: what is appended now must not
-        // count as acknowledged, so it goes into a segment that begins at the cursor.
-        let active = match closed.pop_back_if(|newest| newest.next() >= acked) {
-            Some(newest) => newest,
-            None => Segment::create(directory, acked, options.sync)?,
-        };
-        let mut spool = Self {
-            directory: directory.to_owned(),
-            options,
-            closed,
-            active,
-            cursor,
-            acked,
-            stats: SpoolStats::default(),
-            opened: OpenReport::default(),
-            _lock: lock,
-        };
-        spool.acked = spool.acked.max(spool.first());
-        spool.delete_acked()?;
-        spool.recount();
-        spool.opened = OpenReport { records: spool.stats.records, rows: spool.stats.rows, cut_bytes };
-        Ok(spool)
+    /// [`SpoolError::InUse`] when it is open elsewhere, [`SpoolError::OtherVersion`], otherwise the file that cannot be
+    /// listed or read.
+    pub fn open(directory: &Path, options: SpoolOptions, now: Moment) -> Result<Self, SpoolError> {
+        Self::open_on(Box::new(Disk), directory, options, now)
     }
 
     /// What was found at opening.
-    pub fn opened(&self) -> OpenReport {
-        self.opened
+    pub fn opened(&self) -> &OpenReport {
+        &self.opened
     }
 
-    /// Appends a record that counts for `rows` and gives back its position. Makes room by dropping the oldest segments.
+    /// Appends a record that counts for `rows` and gives back its position. Drops what is too old, and makes room as
+    /// [`SpoolOptions::when_full`] says; where the disk has no room either, the oldest segments go as well.
     ///
     /// # Errors
-    /// [`SpoolError::RecordTooLarge`], or the file that cannot be written; then the record is not in the spool.
-    pub fn append(&mut self, payload: &[u8], rows: u32) -> Result<u64, SpoolError> {
-        let incoming = (HEADER_BYTES + payload.len()) as u64;
-        // A record must fit beside the magic of its own segment and of an empty one before it.
-        let max_bytes = self.options.max_bytes;
-        if incoming + 16 > max_bytes {
-            return Err(SpoolError::RecordTooLarge { bytes: payload.len() as u64, max_bytes });
+    /// [`SpoolError::Full`], [`SpoolError::RecordTooLarge`], or the file that cannot be written. Then the record is not
+    /// in the spool, the others are, and the next append may go well. (What was
+    /// written before it failed, or before it went well in another segment, may be found by a later opening.)
+    pub fn append(&mut self, payload: &[u8], rows: u32, now: Moment) -> Result<u64, SpoolError> {
+        let stamp = self.clock.stamp(now);
+        self.expire(stamp.clock_ms);
+        let (max_bytes, bytes) = (self.options.max_bytes, payload.len() as u64);
+        let record_bytes = HEADER_BYTES as u64 + bytes;
+        let length = u32::try_from(bytes).ok().filter(|_| SEGMENT_HEADER_BYTES as u64 + record_bytes <= max_bytes);
+        let length = length.ok_or(SpoolError::RecordTooLarge { bytes, max_bytes })?;
+        let payload_checksum = crc32fast::hash(payload);
+        loop {
+            let ready = self.make_room(record_bytes, stamp).and_then(|()| self.make_active(record_bytes, stamp));
+            let header = Header { position: self.next, stamp, length, rows, payload_checksum };
+            match ready.and_then(|()| self.write(header, payload)) {
+                Err(error) if error.is_disk_full() && self.may_drop_oldest() => self.drop_oldest()?,
+                Err(error) => {
+                    self.stats.refused_records += u64::from(matches!(error, SpoolError::Full { .. }));
+                    return Err(error);
+                }
+                Ok(()) => return Ok(header.position),
+            }
         }
-        let is_full = self.active.bytes() + incoming > self.options.segment_bytes;
-        if is_full && self.active.next() > self.active.first() {
-            self.begin_segment()?;
-        }
-        self.make_room(incoming)?;
-        let position = self.active.append(payload, rows, self.options.sync)?;
-        self.stats.records += 1;
-        self.stats.rows += u64::from(rows);
-        Ok(position)
     }
 
-    /// Reads records in order from a position on; positions that are gone are passed over. Acknowledged records may
-    /// still be read while their segment stands.
+    /// Reads records in order from a position on; positions that are gone or acknowledged are passed over, and so are
+    /// records that have gone bad on disk, which are counted.
     ///
     /// # Errors
-    /// The file that cannot be read.
+    /// The file that cannot be read. A record that fails so three times is taken for damaged.
     pub fn read(&mut self, from: u64, limit: ReadLimit) -> Result<Vec<Record>, SpoolError> {
         let mut records: Vec<Record> = Vec::new();
-        let mut bytes = 0;
-        for segment in self.closed.iter_mut().chain([&mut self.active]) {
-            let mut position = from.max(segment.first());
-            while records.len() < limit.records && (bytes < limit.bytes || records.is_empty()) {
-                match segment.read(position)? {
-                    None => break,
-                    Some(None) => self.stats.corrupt_records += 1,
-                    Some(Some(record)) => {
-                        bytes += record.payload.len();
-                        records.push(record);
-                    }
+        let (mut position, mut bytes) = (from.max(self.acked), 0);
+        while records.len() < limit.records && (bytes < limit.bytes || records.is_empty()) {
+            let Some((first, entry)) = self.find(position) else { break };
+            match self.fetch(first, &entry) {
+                Ok(Some(record)) => {
+                    bytes += record.payload.len();
+                    records.push(record);
                 }
-                position += 1;
+                Ok(None) => self.pass_over(first, entry.position),
+                // What was read before it is given; the error comes again with the next call.
+                Err(_) if !records.is_empty() => break,
+                Err(error) => {
+                    let failures = self.unreadable.filter(|(position, _)| *position == entry.position);
+                    let failures = failures.map_or(0, |(_, failures)| failures) + 1;
+                    self.unreadable = Some((entry.position, failures));
+                    if failures < READ_FAILURES_MAX {
+                        return Err(error);
+                    }
+                    self.note(error);
+                    self.pass_over(first, entry.position);
+                }
             }
+            position = entry.position + 1;
         }
         Ok(records)
     }
 
-    /// Acknowledges every record before a position; an older position than the last one changes nothing.
+    /// Acknowledges every record before a position; an older position than the last one changes nothing. A disk that
+    /// does not take the acknowledgement is no error: it counts as long as the spool is open, is tried again with the
+    /// next one, and costs a second delivery at worst; [`Spool::take_trouble`] tells.
     ///
     /// # Errors
-    /// [`SpoolError::AckBeyondEnd`], or the file that cannot be written or deleted.
+    /// [`SpoolError::AckBeyondEnd`].
     pub fn ack(&mut self, up_to: u64) -> Result<(), SpoolError> {
-        let next = self.next();
-        if up_to > next {
-            return Err(SpoolError::AckBeyondEnd { position: up_to, next });
+        if up_to > self.next {
+            return Err(SpoolError::AckBeyondEnd { position: up_to, next: self.next });
         }
-        if up_to <= self.acked {
-            return Ok(());
+        if up_to > self.acked {
+            self.stats.acked_records += self.leave_behind(up_to).records;
         }
-        self.cursor.store(up_to)?;
-        let acked = self.segments().map(|segment| segment.count_between(self.acked, up_to));
-        let (records, rows) = acked.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
-        self.stats.records -= records;
-        self.stats.rows -= rows;
-        self.acked = up_to;
-        self.delete_acked()
+        Ok(())
     }
 
-    /// The position of the first record that is not acknowledged.
+    /// Flushes to the disk what was appended, by an earlier opening too, whatever the policy.
+    ///
+    /// # Errors
+    /// The file that cannot be synced; what was appended since the last time may not survive a power cut.
+    pub fn sync(&mut self) -> Result<(), SpoolError> {
+        let synced = self.sync_closed();
+        let Some(active) = self.active.as_mut().filter(|active| active.has_unsynced()) else { return synced };
+        self.stats.syncs += 1;
+        if let Err(error) = active.sync() {
+            // The system may take what it could not write for written: the next flush would promise too much.
+            self.stats.failed_syncs += 1;
+            self.close_active();
+            return Err(error);
+        }
+        synced
+    }
+
+    /// What is due by the time: drops what is too old, flushes the disk under [`SyncPolicy::Interval`], tries again to
+    /// store an acknowledgement or to delete a segment. To be called about once a second, and as often as the interval.
+    ///
+    /// # Errors
+    /// As [`Spool::sync`].
+    pub fn tend(&mut self, now: Moment) -> Result<(), SpoolError> {
+        let now_ms = self.clock.stamp(now).clock_ms;
+        self.expire(now_ms);
+        if self.cursor_is_behind {
+            self.store_cursor();
+        }
+        self.delete_acked();
+        let is_due = match self.options.sync {
+            SyncPolicy::EveryMessage => !self.unsynced.is_empty(),
+            SyncPolicy::Interval { ms } => now_ms.saturating_sub(self.synced_at_ms) >= ms,
+            SyncPolicy::Never => false,
+        };
+        if !is_due {
+            return Ok(());
+        }
+        self.synced_at_ms = now_ms;
+        self.sync()
+    }
+
+    /// The last failure that no call returned, because what was asked was done all the same: an acknowledgement that is
+    /// not on disk, a segment that cannot be deleted or cut. To be logged.
+    pub fn take_trouble(&mut self) -> Option<SpoolError> {
+        self.trouble.take()
+    }
+
+    /// The position of the first record that is neither acknowledged nor dropped.
     pub fn acked(&self) -> u64 {
         self.acked
     }
 
-    /// The position that the next record gets.
+    /// A position after that of every record.
     pub fn next(&self) -> u64 {
-        self.active.next()
+        self.next
     }
 
     /// The state in numbers.
-    pub fn stats(&self) -> SpoolStats {
-        let bytes = self.segments().map(Segment::bytes).sum();
-        let waiting_bytes = self.segments().map(|segment| segment.bytes_from(self.acked)).sum();
-        SpoolStats { bytes, waiting_bytes, ..self.stats }
+    pub fn stats(&self, now: Moment) -> SpoolStats {
+        let now_ms = self.clock.at(now);
+        let oldest = self.find(self.acked).map(|(_, oldest)| now_ms.saturating_sub(oldest.clock_ms));
+        SpoolStats { bytes: self.bytes(), oldest_age_ms: oldest, ..self.stats }
     }
 
     fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.closed.iter().chain([&self.active])
+        self.closed.iter().chain(self.active.as_ref().map(|active| &active.segment))
     }
 
-    fn first(&self) -> u64 {
-        self.closed.front().unwrap_or(&self.active).first()
+    fn bytes(&self) -> u64 {
+        self.segments().map(Segment::bytes).sum()
     }
 
-    fn begin_segment(&mut self) -> Result<(), SpoolError> {
-        let fresh = Segment::create(&self.directory, self.next(), self.options.sync)?;
-        self.closed.push_back(std::mem::replace(&mut self.active, fresh));
-        Ok(())
-    }
-
-    fn make_room(&mut self, incoming: u64) -> Result<(), SpoolError> {
-        let drops = segments_to_drop(self.segments().map(Segment::bytes), incoming, self.options.max_bytes);
-        if drops > self.closed.len() {
-            self.begin_segment()?;
+    /// Flushes closed segments that are not synced; one that cannot be is tried again with the next flush.
+    fn sync_closed(&mut self) -> Result<(), SpoolError> {
+        let mut last = Ok(());
+        for first in std::mem::take(&mut self.unsynced) {
+            let Some(segment) = self.closed.iter().find(|segment| segment.first() == first) else { continue };
+            self.stats.syncs += 1;
+            let opened = self.files.open(segment.path()).map_err(SpoolError::open(segment.path()));
+            let synced = opened.and_then(|file| file.sync().map_err(SpoolError::sync(segment.path())));
+            if synced.is_err() {
+                self.stats.failed_syncs += 1;
+                self.unsynced.push(first);
+                last = synced;
+            }
         }
-        for _ in 0..drops {
-            let Some(oldest) = self.closed.pop_front() else { break };
-            let (records, rows) = oldest.count_between(self.acked, u64::MAX);
-            self.stats.records -= records;
-            self.stats.rows -= rows;
-            self.stats.dropped_records += records;
-            self.stats.dropped_rows += rows;
-            self.acked = self.acked.max(self.first());
-            oldest.delete()?;
+        last
+    }
+
+    fn write(&mut self, header: Header, payload: &[u8]) -> Result<(), SpoolError> {
+        let Some(active) = self.active.as_mut() else {
+            return Err(SpoolError::open(&self.directory)(io::ErrorKind::NotFound.into()));
+        };
+        // Also where it fails, because part of it may be on the disk: a position is never used twice.
+        self.next += 1;
+        let mut is_unsynced = false;
+        let mut written = active.append(header, payload);
+        if written.is_ok() && self.options.sync == SyncPolicy::EveryMessage {
+            self.stats.syncs += 1;
+            written = active.sync();
+            is_unsynced = written.is_err();
+            self.stats.failed_syncs += u64::from(is_unsynced);
         }
-        Ok(())
-    }
-
-    /// Deletes the segments in which every record is acknowledged, except the one that is appended to.
-    fn delete_acked(&mut self) -> Result<(), SpoolError> {
-        let acked = self.acked;
-        while let Some(oldest) = self.closed.pop_front_if(|oldest| oldest.next() <= acked) {
-            oldest.delete()?;
+        let Err(error) = written else {
+            self.stats.appended_records += 1;
+            self.stats.records += 1;
+            self.stats.rows += u64::from(header.rows);
+            self.stats.waiting_bytes += HEADER_BYTES as u64 + u64::from(header.length);
+            return Ok(());
+        };
+        let taken_back = active.take_back(header.position);
+        if is_unsynced || taken_back.is_err() {
+            self.close_active();
         }
-        Ok(())
+        Err(error)
     }
 
-    fn recount(&mut self) {
-        let counts = self.segments().map(|segment| segment.count_between(self.acked, u64::MAX));
-        let (records, rows) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
-        self.stats.records = records;
-        self.stats.rows = rows;
+    /// The first record at a position or after it, and the first position of its segment.
+    fn find(&self, position: u64) -> Option<(u64, Entry)> {
+        // Not by halving: what is left of a segment that could not be made is empty, and its first position may lie among
+        // those of the segment before.
+        self.segments().find_map(|segment| Some((segment.first(), segment.at_or_after(position)?)))
     }
-}
 
-fn lock(directory: &Path) -> Result<File, SpoolError> {
-    let path = directory.join("lock");
-    let file = File::create(&path).map_err(SpoolError::open(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(SpoolError::InUse { path: directory.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(SpoolError::Open { path, source }),
+    /// Reads a record; nothing where it has gone bad, or its file has.
+    fn fetch(&mut self, first: u64, entry: &Entry) -> Result<Option<Record>, SpoolError> {
+        let read = match &self.active {
+            Some(active) if active.segment.first() == first => active.read(entry),
+            _ => self.read_closed(first, entry),
+        };
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(SpoolError::read(self.path_of(first))(error)),
+        };
+        let header = Header::parse(first, &bytes).filter(|header| header.position == entry.position);
+        let is_whole = header.is_some_and(|header| header.payload_in(&bytes).is_some());
+        let record =
+            || Record { position: entry.position, rows: entry.rows, payload: Bytes::from(bytes).slice(HEADER_BYTES..) };
+        Ok(is_whole.then(record))
+    }
+
+    fn read_closed(&mut self, first: u64, entry: &Entry) -> io::Result<Vec<u8>> {
+        let reader = match self.reader.take() {
+            Some((open, reader)) if open == first => reader,
+            _ => self.files.open(self.path_of(first))?,
+        };
+        let bytes = read_record(reader.as_ref(), entry);
+        self.reader = Some((first, reader));
+        bytes
+    }
+
+    /// The file of the segment that begins at a position; the directory where there is none.
+    fn path_of(&self, first: u64) -> &Path {
+        self.segments().find(|segment| segment.first() == first).map_or(&self.directory, Segment::path)
+    }
+
+    /// Counts a record that has gone bad, and forgets it.
+    fn pass_over(&mut self, first: u64, position: u64) {
+        let active = self.active.iter_mut().map(|active| &mut active.segment);
+        let Some(segment) = self.closed.iter_mut().chain(active).find(|segment| segment.first() == first) else {
+            return;
+        };
+        let Some(entry) = segment.at_or_after(position) else { return };
+        segment.forget(position);
+        self.stats.damaged_records += 1;
+        self.stats.records -= 1;
+        self.stats.rows -= u64::from(entry.rows);
+        self.stats.waiting_bytes -= entry.bytes();
+    }
+
+    fn note(&mut self, error: SpoolError) {
+        self.trouble = Some(error);
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use headwater_detector::{ClassId, ClassSet, DetectOptions, Detector, LoadOptions, bundled_weights};
-use headwater_spool::{Spool, SpoolOptions};
+use headwater_spool::{SpoolOptions, SyncPolicy, WhenFull};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -17,15 +17,15 @@ use crate::board::Board;
 use crate::camera::{self, FrameSource, Playback};
 use crate::carbon::{CarbonSignal, Ladder, Policy};
 use crate::clock;
-use crate::config::{CameraConfig, Config};
+use crate::config::{self, CameraConfig, Config, SpoolConfig, SpoolSync};
 use crate::detection::{Watch, WatchedCamera};
 use crate::energy::EnergyModel;
 use crate::error::AgentError;
 use crate::heartbeat::heartbeat;
-use crate::intake::{Intake, Item, QUEUE_ITEMS};
+use crate::intake::{Intake, Item, Patience, QUEUE_ITEMS};
 use crate::live::{AgentStatus, CameraLive, PowerLive, UplinkLive};
 use crate::metrics::{self, Labels};
-use crate::outbox::Outbox;
+use crate::outbox::{self, Outbox};
 use crate::sensors::SensorFiles;
 use crate::state::AgentState;
 use crate::stop::StopSignal;
@@ -46,16 +46,7 @@ impl Parts {
         let sources = config.cameras.iter().map(open_camera).collect::<Result<Vec<_>, _>>()?;
         let detector = if config.cameras.is_empty() { None } else { Some(load_detector(&config)?) };
         let signal = carbon_signal(&config)?.map(Arc::new);
-        let options = SpoolOptions { sync: config.spool.sync, ..SpoolOptions::bounded(config.spool.max_bytes) };
-        let directory = config.data_dir.join(&config.device_id).join("spool");
-        let spool =
-            Spool::open(&directory, options).map_err(|source| AgentError::Spool { source: Box::new(source) })?;
-        let found = spool.opened();
-        if found.records > 0 || found.cut_bytes > 0 {
-            let (messages, rows, cut_bytes) = (found.records, found.rows, found.cut_bytes);
-            tracing::info!(messages, rows, cut_bytes, "messages of an earlier start are on disk");
-        }
-        let outbox = Arc::new(Outbox::new(spool));
+        let outbox = Arc::new(open_outbox(&config)?);
         let live = Arc::new(UplinkLive::default());
         let settings = config.uplink.clone();
         let (brokers, device_id) = (&config.bootstrap_servers, &config.device_id);
@@ -127,7 +118,8 @@ impl Parts {
         };
         let tasks = spawn_tasks(&config, &state, &local, items, listener);
         let outbox = Arc::clone(&state.outbox);
-        let intake = Intake::new(&state.device_id, &state.boot, config.batch, outbox);
+        let patience = Patience::new(local.clone(), config.uplink.drain_ms);
+        let intake = Intake::new(&state.device_id, &state.boot, config.batch, outbox, patience);
         Ok(Running {
             cameras,
             detector,
@@ -199,6 +191,8 @@ fn spawn_tasks(
         Item::Heartbeat(Box::new(beat))
     };
     tasks.push(tokio::spawn(every(config.status.interval_ms, local.clone(), items, beat)));
+    let tended = Arc::clone(&state.outbox);
+    tasks.push(tokio::spawn(outbox::tend(tended, tend_interval_ms(&config.spool), local.clone())));
     if let Some(listener) = listener {
         tasks.push(tokio::spawn(metrics::serve(listener, Arc::clone(state), local.clone())));
     }
@@ -207,6 +201,43 @@ fn spawn_tasks(
 
 fn open_camera(config: &CameraConfig) -> Result<Box<dyn FrameSource>, AgentError> {
     camera::open(config).map_err(|source| AgentError::Camera { camera: config.id.clone(), source: Box::new(source) })
+}
+
+fn open_outbox(config: &Config) -> Result<Outbox, AgentError> {
+    let directory = config.data_dir.join(&config.device_id).join("spool");
+    let outbox = Outbox::open(&directory, spool_options(&config.spool));
+    let outbox = outbox.map_err(|source| AgentError::Spool { source: Box::new(source) })?;
+    let found = outbox.opened();
+    if found.records > 0 || found.cut_bytes > 0 || found.damaged_records > 0 {
+        let (messages, rows, cut_bytes, damaged) = (found.records, found.rows, found.cut_bytes, found.damaged_records);
+        tracing::info!(messages, rows, cut_bytes, damaged, "messages of an earlier start are on disk");
+    }
+    for path in found.alien_files {
+        tracing::warn!(path = %path.display(), "a file in the spool's folder is none of its own; it is left alone");
+    }
+    Ok(outbox)
+}
+
+fn spool_options(config: &SpoolConfig) -> SpoolOptions {
+    SpoolOptions {
+        max_age_ms: config.max_age_s.map(|max_age_s| max_age_s.saturating_mul(1000)),
+        when_full: match config.when_full {
+            config::WhenFull::DropOldest => WhenFull::DropOldest,
+            config::WhenFull::StopCameras => WhenFull::Refuse,
+        },
+        sync: match config.sync {
+            SpoolSync::Always => SyncPolicy::EveryMessage,
+            // The last look before the interval is over flushes.
+            SpoolSync::Interval => SyncPolicy::Interval { ms: config.sync_interval_ms - tend_interval_ms(config) },
+            SpoolSync::Never => SyncPolicy::Never,
+        },
+        ..SpoolOptions::bounded(config.max_bytes)
+    }
+}
+
+/// How often the spool is looked after.
+fn tend_interval_ms(config: &SpoolConfig) -> u64 {
+    config.sync_interval_ms.min(1000)
 }
 
 fn load_detector(config: &Config) -> Result<Detector, AgentError> {

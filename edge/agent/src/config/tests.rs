@@ -55,6 +55,8 @@ fn every_wrong_value_is_named_at_once() {
         linger_ms = 0
         [spool]
         max_bytes = 10
+        max_age_s = 0
+        sync_interval_ms = 1
         [carbon]
         thresholds_g_per_kwh = [200.0, 100.0]
         [energy]
@@ -80,6 +82,8 @@ fn every_wrong_value_is_named_at_once() {
         "batch.rows",
         "batch.linger_ms",
         "spool.max_bytes",
+        "spool.max_age_s",
+        "spool.sync_interval_ms",
         "energy.busy_watts",
         "carbon.thresholds_g_per_kwh",
         "carbon.thresholds_g_per_kwh",
@@ -92,6 +96,16 @@ fn every_wrong_value_is_named_at_once() {
         "cameras[1].classes",
     ];
     assert_eq!(keys, expected);
+}
+
+#[test]
+fn the_spool_is_told_in_words() {
+    let spool = |text: &str| toml::from_str::<Config>(&format!("device_id = 'a'\n[spool]\n{text}")).map(|it| it.spool);
+    let config = spool("when_full = 'stop-cameras'\nsync = 'interval'\nmax_age_s = 60").unwrap();
+    assert_eq!((config.when_full, config.sync), (WhenFull::StopCameras, SpoolSync::Interval));
+    assert_eq!((config.max_age_s, config.sync_interval_ms), (Some(60), 1000));
+    let error = spool("sync = 'sometimes'").unwrap_err().to_string();
+    assert!(error.contains("`always`, `interval`, `never`"), "{error}");
 }
 
 #[test]

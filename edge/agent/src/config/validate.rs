@@ -1,6 +1,7 @@
 //! Whether the values of a configuration make sense. Every value that does not is named, not only the first.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use headwater_detector::{ClassId, DetectOptions};
 
@@ -11,6 +12,8 @@ use super::{CameraConfig, Config, ConfigError, Problem, SourceKind};
 
 /// A spool smaller than this could not hold a minute of a busy camera.
 const SPOOL_BYTES_MIN: u64 = 1 << 20;
+/// Flushing more often than this is flushing always; more seldom than an hour is never.
+const SYNC_INTERVALS_MS: RangeInclusive<u64> = 10..=3_600_000;
 
 impl Config {
     /// Checks every value, and that the files which are named are there.
@@ -56,6 +59,11 @@ impl Config {
         positive(problems, "batch.linger_ms", self.batch.linger_ms);
         problems.unless(self.spool.max_bytes >= SPOOL_BYTES_MIN, "spool.max_bytes", || {
             format!("must be at least {SPOOL_BYTES_MIN}")
+        });
+        positive(problems, "spool.max_age_s", self.spool.max_age_s.unwrap_or(1));
+        let is_interval = SYNC_INTERVALS_MS.contains(&self.spool.sync_interval_ms);
+        problems.unless(is_interval, "spool.sync_interval_ms", || {
+            format!("must be {} to {}", SYNC_INTERVALS_MS.start(), SYNC_INTERVALS_MS.end())
         });
         positive(problems, "sensors.interval_ms", self.sensors.interval_ms);
         positive(problems, "status.interval_ms", self.status.interval_ms);

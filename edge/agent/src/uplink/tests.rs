@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::agent::Agent;
-use crate::config::{CameraConfig, Config, Pace};
+use crate::config::{CameraConfig, Config, Pace, SpoolSync, WhenFull};
 
 type Broker = MockCluster<'static, DefaultProducerContext>;
 
@@ -39,7 +39,7 @@ fn config(broker: &Broker, data_dir: &Path, camera: CameraConfig) -> Config {
     config.batch.linger_ms = 100;
     config.status.interval_ms = 200;
     config.sensors.interval_ms = 200;
-    config.spool.sync = false;
+    config.spool.sync = SpoolSync::Never;
     config
 }
 
@@ -207,6 +207,57 @@ async fn what_was_not_delivered_waits_for_the_next_start() {
     let boots: BTreeSet<&str> = ids.iter().map(|id| id.boot.as_str()).collect();
     assert_eq!(boots.len(), 2, "the first start's messages keep their identity");
     assert_eq!(frames_in(&broker).len(), 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_stops_the_cameras_and_loses_nothing() {
+    let (broker, data) = (broker(), tempfile::tempdir().unwrap());
+    let camera = CameraConfig { fps: Some(200.0), ..CameraConfig::synthetic("door", None) };
+    let shutdown = CancellationToken::new();
+    let mut config = config(&broker, data.path(), camera);
+    config.uplink.drain_ms = 30_000;
+    config.spool.max_bytes = 1 << 20;
+    config.spool.when_full = WhenFull::StopCameras;
+    config.batch.rows = 1;
+    broker.broker_down(1).unwrap();
+    let agent = Agent::start(config, shutdown.clone()).await.unwrap();
+    until(|| agent.status().is_held).await;
+    let skipped = |status: &crate::live::AgentStatus| status.cameras[0].skipped;
+    let then = skipped(&agent.status());
+    until(|| skipped(&agent.status()) > then + 50).await;
+    assert!(agent.status().spool.bytes <= 1 << 20);
+    broker.broker_up(1).unwrap();
+    let held = agent.status().cameras[0].frames;
+    until(|| agent.status().cameras[0].frames > held + 50).await;
+    shutdown.cancel();
+    let watch = agent.watch();
+    let report = agent.join().await.unwrap();
+    assert_eq!((report.left_messages, report.dropped_rows, watch.status().lost_rows), (0, 0, 0));
+
+    let mut next = 0;
+    for row in frames_in(&broker) {
+        assert_eq!(row.frame, next + u64::from(row.skipped), "a hole that nobody counted");
+        next = row.frame + 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_does_not_keep_an_agent_from_stopping() {
+    let (broker, data) = (broker(), tempfile::tempdir().unwrap());
+    let camera = CameraConfig { fps: Some(200.0), ..CameraConfig::synthetic("door", None) };
+    let shutdown = CancellationToken::new();
+    let mut config = config(&broker, data.path(), camera);
+    config.uplink.drain_ms = 100;
+    config.spool.max_bytes = 1 << 20;
+    config.spool.when_full = WhenFull::StopCameras;
+    config.batch.rows = 1;
+    broker.broker_down(1).unwrap();
+    let agent = Agent::start(config, shutdown.clone()).await.unwrap();
+    until(|| agent.status().is_held).await;
+    shutdown.cancel();
+    let watch = agent.watch();
+    let report = agent.join().await.unwrap();
+    assert!(report.left_messages > 0 && watch.status().lost_rows > 0, "what nobody takes is counted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
