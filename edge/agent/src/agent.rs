@@ -8,6 +8,7 @@ mod parts;
 use std::sync::Arc;
 use std::thread::JoinHandle as ThreadHandle;
 
+use headwater_camera::StopSignal;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,6 @@ use crate::config::Config;
 use crate::error::AgentError;
 use crate::live::{AgentStatus, CameraState};
 use crate::state::AgentState;
-use crate::stop::StopSignal;
 use parts::Parts;
 
 /// The agent of one device.

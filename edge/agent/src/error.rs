@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use crate::camera::CameraError;
+use headwater_camera::CameraError;
+
 use crate::carbon::TraceError;
 use crate::config::ConfigError;
 use crate::uplink::UplinkError;

@@ -13,8 +13,6 @@
 
 mod agent;
 mod batcher;
-mod board;
-pub mod camera;
 pub mod carbon;
 mod clock;
 pub mod command;
@@ -27,9 +25,9 @@ mod intake;
 mod live;
 mod metrics;
 mod outbox;
+mod playback;
 mod sensors;
 mod state;
-mod stop;
 mod uplink;
 
 pub use agent::{Agent, AgentHandle, AgentReport, StatusWatch};

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU8;
 use std::thread;
 use std::time::Instant;
 
+use headwater_camera::{Board, CameraError, Recording, StopSignal, SyntheticScene, open_file};
 use headwater_detector::{ClassId, ClassSet, DetectOptions, Detector, LoadOptions, bundled_weights};
 use headwater_spool::{Spool, SpoolOptions};
 use tokio::net::TcpListener;
@@ -13,11 +14,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, every};
-use crate::board::Board;
-use crate::camera::{self, FrameSource, Playback};
 use crate::carbon::{CarbonSignal, Ladder, Policy};
 use crate::clock;
-use crate::config::{CameraConfig, Config};
+use crate::config::{CameraConfig, Config, SourceKind};
 use crate::detection::{Watch, WatchedCamera};
 use crate::energy::EnergyModel;
 use crate::error::AgentError;
@@ -26,9 +25,9 @@ use crate::intake::{Intake, Item, QUEUE_ITEMS};
 use crate::live::{AgentStatus, CameraLive, PowerLive, UplinkLive};
 use crate::metrics::{self, Labels};
 use crate::outbox::Outbox;
+use crate::playback::{Playback, play};
 use crate::sensors::SensorFiles;
 use crate::state::AgentState;
-use crate::stop::StopSignal;
 use crate::uplink::Uplink;
 
 /// Everything that had to be opened.
@@ -36,7 +35,7 @@ pub(super) struct Parts {
     pub(super) state: Arc<AgentState>,
     config: Config,
     detector: Option<Detector>,
-    sources: Vec<Box<dyn FrameSource>>,
+    sources: Vec<Box<dyn Recording>>,
     uplink: Uplink,
 }
 
@@ -114,7 +113,7 @@ impl Parts {
                 live,
                 share_percent: Arc::clone(&shares[index]),
             };
-            let started = spawn_thread(&format!("camera-{}", settings.id), move || camera::play(playback));
+            let started = spawn_thread(&format!("camera-{}", settings.id), move || play(playback));
             // Those that run already must not be left behind.
             cameras.push(started.inspect_err(|_| stop.stop())?);
         }
@@ -205,8 +204,16 @@ fn spawn_tasks(
     tasks
 }
 
-fn open_camera(config: &CameraConfig) -> Result<Box<dyn FrameSource>, AgentError> {
-    camera::open(config).map_err(|source| AgentError::Camera { camera: config.id.clone(), source: Box::new(source) })
+fn open_camera(config: &CameraConfig) -> Result<Box<dyn Recording>, AgentError> {
+    match (&config.source, &config.path) {
+        (SourceKind::File, Some(path)) => open_file(path),
+        (SourceKind::File, None) => Err(CameraError::NoPath { camera: config.id.clone() }),
+        (SourceKind::Synthetic, _) => {
+            Ok(Box::new(SyntheticScene::new(config.width, config.height).ending_after(config.frames))
+                as Box<dyn Recording>)
+        }
+    }
+    .map_err(|source| AgentError::Camera { camera: config.id.clone(), source: Box::new(source) })
 }
 
 fn load_detector(config: &Config) -> Result<Detector, AgentError> {

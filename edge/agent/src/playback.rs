@@ -7,19 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{CameraError, FrameSource};
-use crate::board::{Board, Frame};
+use headwater_camera::{Board, CameraError, Frame, Picture, Recording, StopSignal};
+
 use crate::carbon::Cadence;
 use crate::clock;
 use crate::config::Pace;
 use crate::live::{CameraLive, CameraState};
-use crate::stop::StopSignal;
 
 /// What a camera's thread needs.
 pub(crate) struct Playback {
     /// Index of the camera on the board.
     pub(crate) camera: usize,
-    pub(crate) source: Box<dyn FrameSource>,
+    pub(crate) source: Box<dyn Recording>,
     pub(crate) fps: f64,
     pub(crate) looped: bool,
     pub(crate) pace: Pace,
@@ -73,7 +72,7 @@ impl Playback {
         Ok(())
     }
 
-    fn next_picture(&mut self, number: u64) -> Result<Option<super::Picture>, CameraError> {
+    fn next_picture(&mut self, number: u64) -> Result<Option<Picture>, CameraError> {
         let next = self.source.next_frame()?;
         // A source without any frame must not be rewound for ever.
         if next.is_some() || !self.looped || number == 0 {

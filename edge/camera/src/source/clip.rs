@@ -14,7 +14,7 @@ use openh264::formats::YUVSource;
 use re_mp4::{Mp4, Sample, StsdBoxContent, TrackKind};
 
 use super::color::{Plane, rgb_from_yuv420};
-use super::{CameraError, FrameSource, Picture};
+use super::{CameraError, Picture, Recording};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
@@ -96,7 +96,7 @@ impl Clip {
     }
 }
 
-impl FrameSource for Clip {
+impl Recording for Clip {
     fn next_frame(&mut self) -> Result<Option<Picture>, CameraError> {
         while self.decoded.is_empty() {
             match self.index.samples.get(self.next).copied() {

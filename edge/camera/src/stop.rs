@@ -6,23 +6,25 @@ use std::time::Instant;
 
 /// Set once, seen by everybody.
 #[derive(Default)]
-pub(crate) struct StopSignal {
+pub struct StopSignal {
     stopped: Mutex<bool>,
     changed: Condvar,
 }
 
 impl StopSignal {
-    pub(crate) fn stop(&self) {
+    /// Tells everybody to stop.
+    pub fn stop(&self) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    /// Whether it was told.
+    pub fn is_stopped(&self) -> bool {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a moment, or until stopped; says whether stopped.
-    pub(crate) fn wait_until(&self, moment: Instant) -> bool {
+    pub fn wait_until(&self, moment: Instant) -> bool {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let patience = moment.saturating_duration_since(Instant::now());
         let waited = self.changed.wait_timeout_while(stopped, patience, |stopped| !*stopped);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CameraError, FrameSource, Picture};
+use super::{CameraError, Picture, Recording};
 
 /// Endings of files that are pictures, lower case.
 pub(super) const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -36,7 +36,7 @@ impl Pictures {
     }
 }
 
-impl FrameSource for Pictures {
+impl Recording for Pictures {
     fn next_frame(&mut self) -> Result<Option<Picture>, CameraError> {
         let Some(path) = self.paths.get(self.next) else { return Ok(None) };
         let decode = |source| CameraError::Picture { path: path.clone(), source };
