@@ -13,6 +13,7 @@
 
 mod agent;
 mod batcher;
+mod camera;
 pub mod carbon;
 mod clock;
 pub mod command;
@@ -25,7 +26,6 @@ mod intake;
 mod live;
 mod metrics;
 mod outbox;
-mod playback;
 mod sensors;
 mod state;
 mod uplink;
@@ -33,5 +33,6 @@ mod uplink;
 pub use agent::{Agent, AgentHandle, AgentReport, StatusWatch};
 pub use config::Config;
 pub use error::{AgentError, chain};
-pub use live::{AgentStatus, CameraSnapshot, CameraState};
+pub use headwater_camera::CameraState;
+pub use live::{AgentStatus, CameraSnapshot};
 pub use uplink::UplinkError;

@@ -1,8 +1,10 @@
 //! The agent's state as others may see it: numbers that the parts count up and that heartbeat, metrics and the table in
 //! the terminal read. Nothing is decided by them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use headwater_camera::{CameraState, Vitals, VitalsSnapshot};
 use prometheus_client::metrics::histogram::Histogram;
 
 /// Everything an agent counts, at one moment.
@@ -55,6 +57,8 @@ pub struct CameraSnapshot {
     pub frames: u64,
     /// Frames not looked at since the start.
     pub skipped: u64,
+    /// Everything that its thread counts, of which state and skipped frames are a part.
+    pub vitals: VitalsSnapshot,
     /// Objects detected since the start.
     pub detections: u64,
     /// People in the last frame.
@@ -65,40 +69,12 @@ pub struct CameraSnapshot {
     pub inference_ms_total: f64,
 }
 
-/// How a camera is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum CameraState {
-    /// Not running yet.
-    #[default]
-    Starting = 0,
-    /// Frames come.
-    Running = 1,
-    /// Its source has ended, or the agent was stopped.
-    Ended = 2,
-    /// Its source cannot be read any more.
-    Failed = 3,
-}
-
-impl CameraState {
-    /// The word for it in heartbeats.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Ended => "ended",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// Counters of one camera.
 pub(crate) struct CameraLive {
     id: String,
     source: String,
-    state: AtomicU8,
+    vitals: Arc<Vitals>,
     frames: AtomicU64,
-    skipped: AtomicU64,
     detections: AtomicU64,
     persons: AtomicU32,
     tier: AtomicU32,
@@ -112,9 +88,8 @@ impl CameraLive {
         Self {
             id: id.to_owned(),
             source,
-            state: AtomicU8::default(),
+            vitals: Arc::default(),
             frames: AtomicU64::default(),
-            skipped: AtomicU64::default(),
             detections: AtomicU64::default(),
             persons: AtomicU32::default(),
             tier: AtomicU32::new(tier),
@@ -127,12 +102,13 @@ impl CameraLive {
         &self.id
     }
 
-    pub(crate) fn set_state(&self, state: CameraState) {
-        self.state.store(state as u8, Relaxed);
+    /// Where the camera's thread counts.
+    pub(crate) fn vitals(&self) -> &Arc<Vitals> {
+        &self.vitals
     }
 
     pub(crate) fn count_skipped(&self, frames: u64) {
-        self.skipped.fetch_add(frames, Relaxed);
+        self.vitals.count_skipped(frames);
     }
 
     pub(crate) fn count_frame(&self, persons: u32, detections: u64, inference_ms: f64, tier: u32) {
@@ -145,17 +121,14 @@ impl CameraLive {
     }
 
     pub(crate) fn snapshot(&self) -> CameraSnapshot {
+        let vitals = self.vitals.snapshot();
         CameraSnapshot {
             camera_id: self.id.clone(),
             source: self.source.clone(),
-            state: match self.state.load(Relaxed) {
-                0 => CameraState::Starting,
-                1 => CameraState::Running,
-                2 => CameraState::Ended,
-                _ => CameraState::Failed,
-            },
+            state: vitals.state,
             frames: self.frames.load(Relaxed),
-            skipped: self.skipped.load(Relaxed),
+            skipped: vitals.skipped,
+            vitals,
             detections: self.detections.load(Relaxed),
             persons: self.persons.load(Relaxed),
             tier: self.tier.load(Relaxed),

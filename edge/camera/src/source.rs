@@ -1,12 +1,24 @@
-//! Where frames come from, one after the other. When they come, and who looks, is not known here.
+//! Where frames come from, one after the other: recordings, which end and can be begun again, and cameras that are live,
+//! which are connected to. When frames come, when a camera is asked again, and who looks, is not known here.
 
 mod clip;
 mod color;
+mod ffmpeg;
+mod h264;
+mod http;
+mod live;
+mod mjpeg;
+mod multipart;
 mod pictures;
+mod ppm;
+mod rtsp;
+mod snapshot;
 mod synthetic;
 
 use std::path::Path;
 
+pub(crate) use live::{Connection, LiveSource};
+pub use live::{DecoderChoice, HTTP_SCHEMES, LiveKind, RTSP_SCHEMES, Transport};
 pub use synthetic::{Block, SyntheticScene};
 
 use crate::{CameraError, Picture};

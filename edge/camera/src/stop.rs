@@ -1,14 +1,17 @@
-//! How threads are told to stop: a flag that can be waited for, because a thread that waits for the next frame's time
-//! must wake when the agent shuts down.
+//! How a camera's thread is told to stop: a flag that can be waited for, by a thread that sleeps until its next frame and
+//! by a task that waits for a socket.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 /// Set once, seen by everybody.
 #[derive(Default)]
 pub struct StopSignal {
     stopped: Mutex<bool>,
     changed: Condvar,
+    notify: Notify,
 }
 
 impl StopSignal {
@@ -16,6 +19,7 @@ impl StopSignal {
     pub fn stop(&self) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();
+        self.notify.notify_waiters();
     }
 
     /// Whether it was told.
@@ -23,11 +27,19 @@ impl StopSignal {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a moment, or until stopped; says whether stopped.
-    pub fn wait_until(&self, moment: Instant) -> bool {
+    /// Waits for so long, or until stopped; says whether stopped.
+    pub fn wait(&self, patience: Duration) -> bool {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let patience = moment.saturating_duration_since(Instant::now());
         let waited = self.changed.wait_timeout_while(stopped, patience, |stopped| !*stopped);
         *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Ends when stopped.
+    pub async fn stopped(&self) {
+        // Being notified is asked for before the flag is looked at: a stop in between is not missed.
+        let notified = self.notify.notified();
+        if !self.is_stopped() {
+            notified.await;
+        }
     }
 }

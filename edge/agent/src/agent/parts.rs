@@ -1,11 +1,11 @@
 //! The parts of an agent: opened from its configuration, then set running. What they do is in their own files.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use headwater_camera::{Board, CameraError, Recording, StopSignal, SyntheticScene, open_file};
+use headwater_camera::{Board, Camera, Feed, StopSignal};
 use headwater_detector::{ClassId, ClassSet, DetectOptions, Detector, LoadOptions, bundled_weights};
 use headwater_spool::{Spool, SpoolOptions};
 use tokio::net::TcpListener;
@@ -14,9 +14,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Running, every};
-use crate::carbon::{CarbonSignal, Ladder, Policy};
+use crate::camera;
+use crate::carbon::{Cadence, CarbonSignal, Ladder, Policy};
 use crate::clock;
-use crate::config::{CameraConfig, Config, SourceKind};
+use crate::config::{CameraConfig, Config};
 use crate::detection::{Watch, WatchedCamera};
 use crate::energy::EnergyModel;
 use crate::error::AgentError;
@@ -25,7 +26,6 @@ use crate::intake::{Intake, Item, QUEUE_ITEMS};
 use crate::live::{AgentStatus, CameraLive, PowerLive, UplinkLive};
 use crate::metrics::{self, Labels};
 use crate::outbox::Outbox;
-use crate::playback::{Playback, play};
 use crate::sensors::SensorFiles;
 use crate::state::AgentState;
 use crate::uplink::Uplink;
@@ -35,14 +35,14 @@ pub(super) struct Parts {
     pub(super) state: Arc<AgentState>,
     config: Config,
     detector: Option<Detector>,
-    sources: Vec<Box<dyn Recording>>,
+    feeds: Vec<Feed>,
     uplink: Uplink,
 }
 
 impl Parts {
     /// Opens weights, cameras, spool and client; blocks.
     pub(super) fn open(config: Config) -> Result<Self, AgentError> {
-        let sources = config.cameras.iter().map(open_camera).collect::<Result<Vec<_>, _>>()?;
+        let feeds = config.cameras.iter().map(camera::open).collect::<Result<Vec<_>, _>>()?;
         let detector = if config.cameras.is_empty() { None } else { Some(load_detector(&config)?) };
         let signal = carbon_signal(&config)?.map(Arc::new);
         let options = SpoolOptions { sync: config.spool.sync, ..SpoolOptions::bounded(config.spool.max_bytes) };
@@ -80,7 +80,7 @@ impl Parts {
             outbox,
             inference_times,
         };
-        Ok(Self { state: Arc::new(state), config, detector, sources, uplink })
+        Ok(Self { state: Arc::new(state), config, detector, feeds, uplink })
     }
 
     /// Takes the port of the metrics, where there are any.
@@ -93,27 +93,27 @@ impl Parts {
 
     /// Sets everything running.
     pub(super) fn run(self, listener: Option<TcpListener>) -> Result<Running, AgentError> {
-        let Self { state, config, detector, sources, uplink } = self;
+        let Self { state, config, detector, feeds, uplink } = self;
         let (items, queue) = mpsc::channel(QUEUE_ITEMS);
         let stop = Arc::new(StopSignal::default());
         let local = CancellationToken::new();
         let shares: Vec<Arc<AtomicU8>> = config.cameras.iter().map(|_| Arc::new(AtomicU8::new(100))).collect();
         let board = Arc::new(Board::new(config.cameras.len()));
         let mut cameras = Vec::new();
-        for (index, source) in sources.into_iter().enumerate() {
-            let (settings, live) = (&config.cameras[index], Arc::clone(&state.cameras[index]));
-            let playback = Playback {
-                camera: index,
-                fps: settings.fps.unwrap_or_else(|| source.fps()),
-                source,
-                looped: settings.looped,
-                pace: settings.pace,
+        for (index, feed) in feeds.into_iter().enumerate() {
+            let (settings, share) = (&config.cameras[index], Arc::clone(&shares[index]));
+            let mut cadence = Cadence::default();
+            let camera = Camera {
+                id: settings.id.clone(),
+                slot: index,
+                feed,
+                sight: camera::sight(settings),
                 board: Arc::clone(&board),
                 stop: Arc::clone(&stop),
-                live,
-                share_percent: Arc::clone(&shares[index]),
+                vitals: Arc::clone(state.cameras[index].vitals()),
+                has_effort: Box::new(move || cadence.looks_at_next(share.load(Ordering::Relaxed))),
             };
-            let started = spawn_thread(&format!("camera-{}", settings.id), move || play(playback));
+            let started = spawn_thread(&format!("camera-{}", settings.id), move || headwater_camera::run(camera));
             // Those that run already must not be left behind.
             cameras.push(started.inspect_err(|_| stop.stop())?);
         }
@@ -202,18 +202,6 @@ fn spawn_tasks(
         tasks.push(tokio::spawn(metrics::serve(listener, Arc::clone(state), local.clone())));
     }
     tasks
-}
-
-fn open_camera(config: &CameraConfig) -> Result<Box<dyn Recording>, AgentError> {
-    match (&config.source, &config.path) {
-        (SourceKind::File, Some(path)) => open_file(path),
-        (SourceKind::File, None) => Err(CameraError::NoPath { camera: config.id.clone() }),
-        (SourceKind::Synthetic, _) => {
-            Ok(Box::new(SyntheticScene::new(config.width, config.height).ending_after(config.frames))
-                as Box<dyn Recording>)
-        }
-    }
-    .map_err(|source| AgentError::Camera { camera: config.id.clone(), source: Box::new(source) })
 }
 
 fn load_detector(config: &Config) -> Result<Detector, AgentError> {

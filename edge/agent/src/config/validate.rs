@@ -1,13 +1,13 @@
 //! Whether the values of a configuration make sense. Every value that does not is named, not only the first.
 
-use std::collections::BTreeSet;
+mod camera;
 
-use headwater_detector::{ClassId, DetectOptions};
+use std::collections::BTreeSet;
 
 use crate::carbon::CarbonSignal;
 use crate::error::chain;
 
-use super::{CameraConfig, Config, ConfigError, Problem, SourceKind};
+use super::{Config, ConfigError, Problem};
 
 /// A spool smaller than this could not hold a minute of a busy camera.
 const SPOOL_BYTES_MIN: u64 = 1 << 20;
@@ -26,7 +26,7 @@ impl Config {
         for (index, camera) in self.cameras.iter().enumerate() {
             let key = |name: &str| format!("cameras[{index}].{name}");
             problems.unless(ids.insert(&camera.id), &key("id"), || format!("{} is used twice", camera.id));
-            check_camera(camera, &key, &mut problems);
+            camera::check(camera, &key, &mut problems);
         }
         if problems.0.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { problems: problems.0 }) }
     }
@@ -89,36 +89,6 @@ impl Config {
         let hysteresis = carbon.hysteresis_g_per_kwh;
         problems.unless(hysteresis >= 0.0, "carbon.hysteresis_g_per_kwh", || "must not be negative".to_owned());
     }
-}
-
-fn check_camera(camera: &CameraConfig, key: &dyn Fn(&str) -> String, problems: &mut Problems) {
-    problems.unless(is_name(&camera.id), &key("id"), || name_rule(&camera.id));
-    match (&camera.source, &camera.path) {
-        (SourceKind::File, None) => problems.add(&key("path"), "a file camera needs one".to_owned()),
-        (SourceKind::File, Some(path)) => {
-            problems.unless(path.exists(), &key("path"), || format!("there is no {}", path.display()));
-        }
-        (SourceKind::Synthetic, Some(_)) => problems.add(&key("path"), "a synthetic camera has none".to_owned()),
-        (SourceKind::Synthetic, None) => {}
-    }
-    if let Some(fps) = camera.fps {
-        problems.unless(fps > 0.0 && fps <= 1000.0, &key("fps"), || format!("{fps} is not a rate up to 1000"));
-    }
-    problems.unless(!camera.tiers.is_empty(), &key("tiers"), || "there must be one".to_owned());
-    for input_size in &camera.tiers {
-        let checked = DetectOptions { input_size: *input_size, ..DetectOptions::default() }.validate();
-        if let Err(error) = checked {
-            problems.add(&key("tiers"), error.to_string());
-        }
-    }
-    problems.unless((0.0..=1.0).contains(&camera.threshold), &key("threshold"), || "must be 0 to 1".to_owned());
-    for class in &camera.classes {
-        let is_known = ClassId::from_name(class).is_some();
-        problems.unless(is_known, &key("classes"), || format!("{class:?} is no COCO class"));
-    }
-    let sides = 16..=8192;
-    problems.unless(sides.contains(&camera.width), &key("width"), || "must be 16 to 8192".to_owned());
-    problems.unless(sides.contains(&camera.height), &key("height"), || "must be 16 to 8192".to_owned());
 }
 
 /// Names become keys of messages, directories and labels.
