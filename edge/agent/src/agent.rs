@@ -8,15 +8,15 @@ mod parts;
 use std::sync::Arc;
 use std::thread::JoinHandle as ThreadHandle;
 
+use headwater_camera::{CameraState, StopSignal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::error::AgentError;
-use crate::live::{AgentStatus, CameraState};
+use crate::live::AgentStatus;
 use crate::state::AgentState;
-use crate::stop::StopSignal;
 use parts::Parts;
 
 /// The agent of one device.

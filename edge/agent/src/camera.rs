@@ -1,111 +1,86 @@
-//! Cameras: where frames come from, one after the other. When they come, and who looks, is not known here, except in
-//! [`playback`], which owns a camera's thread.
+//! From the settings of a camera to a camera that can run. What it then does is in `headwater-camera`.
 
-mod clip;
-mod color;
-mod pictures;
-mod playback;
-mod synthetic;
+use std::path::Path;
 
-use std::path::{Path, PathBuf};
-
-pub(crate) use playback::{Playback, play};
-
-pub use synthetic::{Block, SyntheticScene};
+use headwater_camera::motion::MotionOptions;
+use headwater_camera::{CameraError, Feed, Recording, Secret, SightOptions, SyntheticScene, open_file};
 
 use crate::config::{CameraConfig, SourceKind};
+use crate::error::AgentError;
 
-/// A decoded frame: RGB, three bytes a pixel, rows from top to bottom, `width * height * 3` of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
-    /// Pixels in a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// The bytes.
-    pub pixels: Vec<u8>,
-}
-
-/// A row of frames that can be begun again.
-pub trait FrameSource: Send {
-    /// The next frame; nothing at the end.
-    ///
-    /// # Errors
-    /// The file or the frame that cannot be read or decoded.
-    fn next_frame(&mut self) -> Result<Option<Picture>, CameraError>;
-
-    /// Goes back to the first frame.
-    ///
-    /// # Errors
-    /// The file that cannot be read again.
-    fn rewind(&mut self) -> Result<(), CameraError>;
-
-    /// Frames a second as the source itself has them.
-    fn fps(&self) -> f64;
-
-    /// How many frames there are from the first to the end, where that is known.
-    fn frame_count(&self) -> Option<u64>;
-}
-
-/// Why a camera gives no frames.
-#[derive(Debug, thiserror::Error)]
-pub enum CameraError {
-    /// A file or folder cannot be read.
-    #[error("reading {}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    /// The file is no mp4, or a broken one.
-    #[error("{} is not a readable mp4: {reason}", path.display())]
-    NotMp4 { path: PathBuf, reason: String },
-    /// The clip has no video that this agent decodes.
-    #[error("{} has no h.264 video track", path.display())]
-    NoVideo { path: PathBuf },
-    /// The decoder cannot be made.
-    #[error("starting the h.264 decoder")]
-    Decoder { source: openh264::Error },
-    /// A frame cannot be decoded.
-    #[error("decoding frame {frame} of {}", path.display())]
-    Decode { path: PathBuf, frame: u64, source: openh264::Error },
-    /// A frame lies outside the file or has no whole network units.
-    #[error("frame {frame} of {} is cut short", path.display())]
-    CutShort { path: PathBuf, frame: u64 },
-    /// A picture cannot be decoded.
-    #[error("decoding {}", path.display())]
-    Picture { path: PathBuf, source: image::ImageError },
-    /// A folder without a picture.
-    #[error("{} has no .png, .jpg or .jpeg file", path.display())]
-    NoPictures { path: PathBuf },
-    /// The path has an ending that says nothing the agent can read.
-    #[error("{} is neither an mp4, a png, a jpeg nor a folder of pictures", path.display())]
-    UnknownKind { path: PathBuf },
-    /// A camera of kind `file` without a path.
-    #[error("camera {camera} has no path")]
-    NoPath { camera: String },
-}
-
-/// Opens a clip, a picture, or a folder of pictures, by what stands at the path.
-///
-/// # Errors
-/// [`CameraError`] with the path.
-pub fn open_file(path: &Path) -> Result<Box<dyn FrameSource>, CameraError> {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
-    match ending.as_deref() {
-        _ if path.is_dir() => Ok(Box::new(pictures::Pictures::folder(path)?)),
-        Some("mp4" | "m4v" | "mov") => Ok(Box::new(clip::Clip::open(path)?)),
-        Some(ending) if pictures::ENDINGS.contains(&ending) => Ok(Box::new(pictures::Pictures::single(path)?)),
-        _ => Err(CameraError::UnknownKind { path: path.to_owned() }),
-    }
-}
-
-/// Opens what a camera's settings name.
-pub(crate) fn open(config: &CameraConfig) -> Result<Box<dyn FrameSource>, CameraError> {
-    match (&config.source, &config.path) {
-        (SourceKind::File, Some(path)) => open_file(path),
-        (SourceKind::File, None) => Err(CameraError::NoPath { camera: config.id.clone() }),
+/// Opens what a camera's settings name: a file must be there, a live camera need not.
+pub(crate) fn open(config: &CameraConfig) -> Result<Feed, AgentError> {
+    let failed = |source| AgentError::Camera { camera: config.id.clone(), source: Box::new(source) };
+    let recorded = |recording| {
+        let (fps, looped, pace) = (config.fps, config.looped, config.pace);
+        Feed::Recorded { recording, fps, looped, pace }
+    };
+    match (config.source, &config.path) {
+        (SourceKind::File, Some(path)) => open_file(path).map(recorded).map_err(failed),
         (SourceKind::Synthetic, _) => {
-            Ok(Box::new(SyntheticScene::new(config.width, config.height).ending_after(config.frames)))
+            let scene = SyntheticScene::new(config.width, config.height).ending_after(config.frames);
+            Ok(recorded(Box::new(scene) as Box<dyn Recording>))
+        }
+        _ => {
+            let password = config.password_file.as_deref().map(read_password).transpose().map_err(failed)?;
+            let kind = config.live_kind(password).map_err(|source| {
+                let camera = config.id.clone();
+                AgentError::Address { camera, source: Box::new(source) }
+            })?;
+            let kind = kind.ok_or_else(|| AgentError::NoSource { camera: config.id.clone() })?;
+            let (fps, reconnect, ffmpeg) = (config.fps, config.reconnect, config.ffmpeg.clone());
+            Ok(Feed::Live { kind, fps, reconnect, ffmpeg })
         }
     }
 }
 
+/// How a camera's frames are looked at. The motion gate and the look at the picture's health are for live cameras where
+/// the settings do not say otherwise: a recording is there to be measured, and a picture in a file may be still.
+pub(crate) fn sight(config: &CameraConfig) -> SightOptions {
+    let is_live = config.source.is_live();
+    let gated = config.motion.enabled.unwrap_or(is_live);
+    SightOptions {
+        masks: config.masks.clone(),
+        motion: gated.then_some(MotionOptions { enabled: Some(true), ..config.motion }),
+        health: is_live.then_some(config.health),
+        thumbnail: config.thumbnail,
+    }
+}
+
+/// The password in a file, without the line end that editors leave behind it.
+fn read_password(path: &Path) -> Result<Secret, CameraError> {
+    let text = std::fs::read_to_string(path).map_err(|source| CameraError::Read { path: path.to_owned(), source })?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
 #[cfg(test)]
-mod tests;
+mod tests {
+    use headwater_camera::LiveKind;
+
+    use super::*;
+
+    fn camera(text: &str) -> CameraConfig {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_password_in_a_file_is_the_one_that_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "from file\n").unwrap();
+        let text = format!("id = 'd'\nsource = 'rtsp'\nurl = 'rtsp://ann@door/'\npassword_file = {file:?}");
+        let Feed::Live { kind: LiveKind::Rtsp { address, .. }, .. } = open(&camera(&text)).unwrap() else {
+            panic!("no rtsp camera")
+        };
+        assert_eq!(address.credentials().unwrap().password.reveal(), "from file");
+    }
+
+    #[test]
+    fn the_gate_is_for_live_cameras_unless_it_is_said() {
+        let gated = |text: &str| sight(&camera(text)).motion.is_some();
+        assert!(gated("id = 'd'\nsource = 'mjpeg'\nurl = 'http://d/'"));
+        assert!(!gated("id = 'd'\nsource = 'mjpeg'\nurl = 'http://d/'\nmotion = { enabled = false }"));
+        assert!(!gated("id = 'd'\nsource = 'synthetic'"));
+        assert!(gated("id = 'd'\nsource = 'synthetic'\nmotion = { enabled = true }"));
+    }
+}

@@ -8,10 +8,10 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use headwater_camera::CameraError;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, AgentReport};
-use crate::camera::CameraError;
 use crate::config::{Config, ConfigError, Overrides};
 use crate::error::{AgentError, chain};
 

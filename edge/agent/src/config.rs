@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use camera::{CameraConfig, Pace, SourceKind};
+pub use camera::{CameraConfig, SourceKind};
+pub use headwater_camera::Pace;
 
 /// Everything an agent can be told. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 
+use headwater_camera::{Board, Taken};
 use headwater_detector::{ClassId, DetectOptions, Detection, Detector, DetectorError, MODEL_NAME, RgbFrame};
 use headwater_proto::batch::detections::DetectionRow;
 use headwater_proto::batch::frames::FrameRow;
 use tokio::sync::mpsc;
 
-use crate::board::{Board, Taken};
 use crate::carbon::{CarbonSignal, Ladder, Policy, Step};
 use crate::clock;
 use crate::energy::{EnergyModel, METHOD_CPU_MODEL, METHOD_NONE};

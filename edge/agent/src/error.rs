@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use crate::camera::CameraError;
+use headwater_camera::{AddressError, CameraError};
+
 use crate::carbon::TraceError;
 use crate::config::ConfigError;
 use crate::uplink::UplinkError;
@@ -19,6 +20,12 @@ pub enum AgentError {
     /// A camera cannot be opened.
     #[error("opening camera {camera}")]
     Camera { camera: String, source: Box<CameraError> },
+    /// The URL of a camera cannot be used.
+    #[error("the url of camera {camera}")]
+    Address { camera: String, source: Box<AddressError> },
+    /// A camera without path or URL.
+    #[error("camera {camera} has no path and no url")]
+    NoSource { camera: String },
     /// The carbon trace cannot be used.
     #[error("opening the carbon trace")]
     Carbon { source: Box<TraceError> },

@@ -1,5 +1,6 @@
 //! What a heartbeat says: a pure function of the agent's state now and at the heartbeat before.
 
+use headwater_camera::CameraState;
 use headwater_proto::batch::status::{CameraStatus, Heartbeat, timestamp_text};
 
 use crate::live::{AgentStatus, CameraSnapshot};
@@ -12,7 +13,8 @@ pub(crate) fn heartbeat(status: &AgentStatus, before: &AgentStatus, elapsed_ms: 
         CameraStatus {
             camera_id: camera.camera_id.clone(),
             source: camera.source.clone(),
-            state: camera.state.as_str().to_owned(),
+            state: state_of(camera).to_owned(),
+            reason: camera.vitals.reason.clone().filter(|_| camera.state != CameraState::Running),
             fps: frames as f64 * 1000.0 / elapsed_ms.max(1) as f64,
             skipped: camera.skipped,
             tier: camera.tier.to_string(),
@@ -34,8 +36,19 @@ pub(crate) fn heartbeat(status: &AgentStatus, before: &AgentStatus, elapsed_ms: 
     }
 }
 
+/// The word for how a camera is: of one that delivers pictures which show nothing it is what is wrong with them.
+fn state_of(camera: &CameraSnapshot) -> &'static str {
+    match camera.state {
+        CameraState::Running if camera.vitals.is_dark => "dark",
+        CameraState::Running if camera.vitals.is_frozen => "frozen",
+        state => state.as_str(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use headwater_camera::VitalsSnapshot;
+
     use super::*;
 
     #[test]
@@ -46,5 +59,22 @@ mod tests {
         assert_eq!((beat.cameras[0].fps, beat.uptime_s), (10.0, 10));
         assert_eq!(beat.ts, "1970-01-01T00:00:11.500");
         assert_eq!(heartbeat(&status(60), &AgentStatus::default(), 0, 0).cameras[0].fps, 60_000.0);
+    }
+
+    #[test]
+    fn a_camera_says_why_it_shows_nothing() {
+        let camera = |state, is_dark, is_frozen, reason: Option<&str>| {
+            let reason = reason.map(str::to_owned);
+            let vitals = VitalsSnapshot { state, is_dark, is_frozen, reason, ..VitalsSnapshot::default() };
+            let camera = CameraSnapshot { state, vitals, ..CameraSnapshot::default() };
+            let status = AgentStatus { cameras: vec![camera], ..AgentStatus::default() };
+            let said = heartbeat(&status, &AgentStatus::default(), 1000, 0).cameras.remove(0);
+            (said.state, said.reason)
+        };
+        let waiting = camera(CameraState::Waiting, true, false, Some("refused"));
+        assert_eq!(waiting, ("waiting".to_owned(), Some("refused".to_owned())));
+        assert_eq!(camera(CameraState::Running, true, true, Some("refused")), ("dark".to_owned(), None));
+        assert_eq!(camera(CameraState::Running, false, true, None), ("frozen".to_owned(), None));
+        assert_eq!(camera(CameraState::Running, false, false, None), ("running".to_owned(), None));
     }
 }

@@ -13,8 +13,7 @@
 
 mod agent;
 mod batcher;
-mod board;
-pub mod camera;
+mod camera;
 pub mod carbon;
 mod clock;
 pub mod command;
@@ -29,11 +28,11 @@ mod metrics;
 mod outbox;
 mod sensors;
 mod state;
-mod stop;
 mod uplink;
 
 pub use agent::{Agent, AgentHandle, AgentReport, StatusWatch};
 pub use config::Config;
 pub use error::{AgentError, chain};
-pub use live::{AgentStatus, CameraSnapshot, CameraState};
+pub use headwater_camera::CameraState;
+pub use live::{AgentStatus, CameraSnapshot};
 pub use uplink::UplinkError;

@@ -1,8 +1,11 @@
 //! The agent's state as others may see it: numbers that the parts count up and that heartbeat, metrics and the table in
 //! the terminal read. Nothing is decided by them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use headwater_camera::{CameraState, Vitals, VitalsSnapshot};
+use headwater_proto::batch::status::Acknowledgement;
 use headwater_spool::SpoolStats;
 use prometheus_client::metrics::histogram::Histogram;
 
@@ -33,7 +36,7 @@ pub struct AgentStatus {
     pub spool_messages: u64,
     /// Bytes that wait on disk.
     pub spool_bytes: u64,
-    /// Rows that were dropped because the spool was full.
+    /// Rows that were dropped because the spool was full, or because they were too old.
     pub dropped_rows: u64,
     /// Rows that the disk did not take, and that had nowhere else to go.
     pub lost_rows: u64,
@@ -43,10 +46,20 @@ pub struct AgentStatus {
     pub spool: SpoolStats,
     /// Carbon intensity, g/kWh, where it is known.
     pub carbon_intensity_g_per_kwh: Option<f64>,
+    /// How the intensity is known: `measured`, `estimated`, `forecast`, or `annual` for want of anything better.
+    pub carbon_origin: Option<&'static str>,
     /// Steps down from full effort.
     pub carbon_step: usize,
-    /// Energy of all detections since the start, millijoules, where there is a model.
+    /// Whether uploads wait for cleaner electricity.
+    pub defers_upload: bool,
+    /// Energy of all detections since the start, millijoules, where it is known.
     pub energy_mj_total: Option<f64>,
+    /// How energy is known, `none` where it is not.
+    pub energy_method: &'static str,
+    /// Readings that were let go because they were not taken in time.
+    pub dropped_readings: u64,
+    /// What became of the last command.
+    pub control: Option<Acknowledgement>,
 }
 
 /// Everything that is counted of a camera, at one moment.
@@ -62,6 +75,8 @@ pub struct CameraSnapshot {
     pub frames: u64,
     /// Frames not looked at since the start.
     pub skipped: u64,
+    /// Everything that its thread counts, of which state and skipped frames are a part.
+    pub vitals: VitalsSnapshot,
     /// Objects detected since the start.
     pub detections: u64,
     /// People in the last frame.
@@ -70,42 +85,18 @@ pub struct CameraSnapshot {
     pub tier: u32,
     /// Time of all detections, milliseconds.
     pub inference_ms_total: f64,
-}
-
-/// How a camera is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum CameraState {
-    /// Not running yet.
-    #[default]
-    Starting = 0,
-    /// Frames come.
-    Running = 1,
-    /// Its source has ended, or the agent was stopped.
-    Ended = 2,
-    /// Its source cannot be read any more.
-    Failed = 3,
-}
-
-impl CameraState {
-    /// The word for it in heartbeats.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Ended => "ended",
-            Self::Failed => "failed",
-        }
-    }
+    /// Energy of its detections since the start, millijoules, where it is known.
+    pub energy_mj: Option<f64>,
+    /// Whether it is paused.
+    pub is_paused: bool,
 }
 
 /// Counters of one camera.
 pub(crate) struct CameraLive {
     id: String,
     source: String,
-    state: AtomicU8,
+    vitals: Arc<Vitals>,
     frames: AtomicU64,
-    skipped: AtomicU64,
     detections: AtomicU64,
     persons: AtomicU32,
     tier: AtomicU32,
@@ -119,9 +110,8 @@ impl CameraLive {
         Self {
             id: id.to_owned(),
             source,
-            state: AtomicU8::default(),
+            vitals: Arc::default(),
             frames: AtomicU64::default(),
-            skipped: AtomicU64::default(),
             detections: AtomicU64::default(),
             persons: AtomicU32::default(),
             tier: AtomicU32::new(tier),
@@ -134,12 +124,13 @@ impl CameraLive {
         &self.id
     }
 
-    pub(crate) fn set_state(&self, state: CameraState) {
-        self.state.store(state as u8, Relaxed);
+    /// Where the camera's thread counts.
+    pub(crate) fn vitals(&self) -> &Arc<Vitals> {
+        &self.vitals
     }
 
     pub(crate) fn count_skipped(&self, frames: u64) {
-        self.skipped.fetch_add(frames, Relaxed);
+        self.vitals.count_skipped(frames);
     }
 
     pub(crate) fn count_frame(&self, persons: u32, detections: u64, inference_ms: f64, tier: u32) {
@@ -151,22 +142,22 @@ impl CameraLive {
         self.inference_ms.observe(inference_ms);
     }
 
+    /// Everything at this moment, but what its detections cost and whether it is paused: others know that.
     pub(crate) fn snapshot(&self) -> CameraSnapshot {
+        let vitals = self.vitals.snapshot();
         CameraSnapshot {
             camera_id: self.id.clone(),
             source: self.source.clone(),
-            state: match self.state.load(Relaxed) {
-                0 => CameraState::Starting,
-                1 => CameraState::Running,
-                2 => CameraState::Ended,
-                _ => CameraState::Failed,
-            },
+            state: vitals.state,
             frames: self.frames.load(Relaxed),
-            skipped: self.skipped.load(Relaxed),
+            skipped: vitals.skipped,
+            vitals,
             detections: self.detections.load(Relaxed),
             persons: self.persons.load(Relaxed),
             tier: self.tier.load(Relaxed),
             inference_ms_total: self.inference_us.load(Relaxed) as f64 / 1000.0,
+            energy_mj: None,
+            is_paused: false,
         }
     }
 }
@@ -180,27 +171,25 @@ pub(crate) struct UplinkLive {
     pub(crate) rejected_messages: AtomicU64,
 }
 
-/// Counters of carbon control and energy.
+/// What carbon control does now.
 #[derive(Default)]
 pub(crate) struct PowerLive {
     step: AtomicU8,
-    energy_uj: AtomicU64,
+    defers_upload: AtomicBool,
 }
 
 impl PowerLive {
-    pub(crate) fn set_step(&self, step: usize) {
+    pub(crate) fn set(&self, step: usize, defers_upload: bool) {
         self.step.store(u8::try_from(step).unwrap_or(u8::MAX), Relaxed);
+        self.defers_upload.store(defers_upload, Relaxed);
     }
 
     pub(crate) fn step(&self) -> usize {
         usize::from(self.step.load(Relaxed))
     }
 
-    pub(crate) fn add_energy_mj(&self, energy_mj: f64) {
-        self.energy_uj.fetch_add((energy_mj * 1000.0) as u64, Relaxed);
-    }
-
-    pub(crate) fn energy_mj(&self) -> f64 {
-        self.energy_uj.load(Relaxed) as f64 / 1000.0
+    /// Whether uploads wait for cleaner electricity.
+    pub(crate) fn defers_upload(&self) -> bool {
+        self.defers_upload.load(Relaxed)
     }
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use headwater_camera::CameraState;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -22,7 +23,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::live::{AgentStatus, CameraSnapshot, CameraState};
+use crate::live::{AgentStatus, CameraSnapshot};
 use crate::state::AgentState;
 
 /// Times of detections in milliseconds, a histogram a camera; the one thing that is counted where it happens, because a
@@ -49,8 +50,11 @@ struct DeviceLabels {
 
 /// Serves `/metrics` and `/healthz` until told to stop.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<AgentState>, stop: CancellationToken) {
-    let routes =
-        Router::new().route("/metrics", get(show)).route("/healthz", get(|| async { "ok\n" })).with_state(state);
+    let routes = Router::new()
+        .route("/metrics", get(show))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/thumbnails/{camera}", get(thumbnail))
+        .with_state(state);
     let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "metrics are not served any more");
@@ -62,6 +66,15 @@ async fn show(State(state): State<Arc<AgentState>>) -> Response {
     match text(&state.status(), &state.inference_times) {
         Ok(text) => ([(header::CONTENT_TYPE, TEXT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// The newest thumbnail of a camera, where its settings make some.
+async fn thumbnail(State(state): State<Arc<AgentState>>, Path(camera): Path<String>) -> Response {
+    let camera = state.cameras.iter().find(|live| live.id() == camera);
+    match camera.and_then(|live| live.vitals().thumbnail()) {
+        Some(jpeg) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg.to_vec()).into_response(),
+        None => (StatusCode::NOT_FOUND, "there is no thumbnail of this camera\n").into_response(),
     }
 }
 
@@ -87,6 +100,12 @@ fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
     counter("frames", "Frames looked at", |camera| camera.frames);
     counter("frames_skipped", "Frames not looked at", |camera| camera.skipped);
     counter("detections", "Objects detected", |camera| camera.detections);
+    counter("frames_still", "Frames not looked at because nothing moved", |camera| camera.vitals.still);
+    counter("camera_frames", "Frames that came from the camera", |camera| camera.vitals.frames);
+    counter("camera_connects", "Times the camera was connected to", |camera| camera.vitals.connects);
+    counter("camera_failures", "Times the camera failed", |camera| camera.vitals.failures);
+    counter("camera_freezes", "Times the picture froze", |camera| camera.vitals.frozen);
+    counter("camera_blackouts", "Times the picture went black or was covered", |camera| camera.vitals.dark);
     let mut gauge = |name: &str, help: &str, value: fn(&CameraSnapshot) -> i64| {
         let family = Family::<Labels, Gauge>::default();
         for camera in &status.cameras {
@@ -97,6 +116,11 @@ fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
     gauge("persons", "People in the last frame", |camera| i64::from(camera.persons));
     gauge("tier_pixels", "Input size of the network", |camera| i64::from(camera.tier));
     gauge("camera_running", "1 while frames come", |camera| i64::from(camera.state == CameraState::Running));
+    gauge("camera_broken", "1 while the camera is asked only now and then", |camera| {
+        i64::from(camera.state == CameraState::Broken)
+    });
+    gauge("camera_frozen", "1 while the picture does not change", |camera| i64::from(camera.vitals.is_frozen));
+    gauge("camera_dark", "1 while the picture is black or covered", |camera| i64::from(camera.vitals.is_dark));
 }
 
 fn register_device(registry: &mut Registry, status: &AgentStatus) {

@@ -46,8 +46,12 @@ pub struct CameraStatus {
     pub camera_id: String,
     /// Where its frames come from, for example `file:clip.mp4`.
     pub source: String,
-    /// `starting`, `running`, `ended` or `failed`.
+    /// `starting`, `connecting`, `running`, `waiting` (asked again soon), `broken` (asked again now and then), `ended` or
+    /// `failed`; of a camera whose picture shows nothing, `frozen` or `dark`.
     pub state: String,
+    /// Why it does not run, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Frames a second that were looked at, over the time since the heartbeat before.
     pub fps: f64,
     /// Frames that were not looked at since the start.

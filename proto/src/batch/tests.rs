@@ -188,6 +188,7 @@ fn a_heartbeat_survives_and_its_time_has_no_zone() {
             camera_id: "door".into(),
             source: "synthetic".into(),
             state: "running".into(),
+            reason: None,
             fps: 9.5,
             skipped: 2,
             tier: "416".into(),

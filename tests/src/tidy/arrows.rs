@@ -7,7 +7,7 @@ use super::rust_text::{self, identifier_offsets, line_of};
 use super::{Finding, TextFile};
 
 /// The folder of every crate, and the crates of ours that it may depend on. `tests` may see everything.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("proto", &[]),
     ("engine/core", &[]),
     ("engine/plan", &["core"]),
@@ -20,7 +20,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("engine/cli", EVERYTHING),
     ("edge/spool", &[]),
     ("edge/detector", &[]),
-    ("edge/agent", &["spool", "detector", "proto"]),
+    ("edge/camera", &[]),
+    ("edge/agent", &["spool", "detector", "camera", "proto"]),
     ("tests", EVERYTHING),
 ];
 
@@ -38,6 +39,7 @@ const EVERYTHING: &[&str] = &[
     "agent",
     "spool",
     "detector",
+    "camera",
 ];
 
 /// Crates of others (a trailing `*` stands for any ending) and the only folders that may depend on them.
@@ -50,7 +52,7 @@ const NEVER_IN: [(&str, &[&str]); 5] = [
     ("object_store", &["engine/sql", "engine/plan", "proto"]),
     ("tonic*", &["engine/core", "engine/plan", "engine/sql", "engine/state", "engine/runtime", "engine/connectors"]),
     ("axum", &["engine/core", "engine/plan", "engine/sql", "engine/state", "engine/runtime", "engine/connectors"]),
-    ("datafusion*", &["proto", "edge/spool", "edge/detector", "edge/agent"]),
+    ("datafusion*", &["proto", "edge/spool", "edge/detector", "edge/camera", "edge/agent"]),
 ];
 
 /// Where in a crate the name `rdkafka` may stand in code: files and folders whose path below `src/` starts so.

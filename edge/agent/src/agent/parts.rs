@@ -1,57 +1,75 @@
 //! The parts of an agent: opened from its configuration, then set running. What they do is in their own files.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
 use std::thread;
 use std::time::Instant;
 
-use headwater_detector::{ClassId, ClassSet, DetectOptions, Detector, LoadOptions, bundled_weights};
-use headwater_spool::{SpoolOptions, SyncPolicy, WhenFull};
+use headwater_camera::{Board, Camera, Feed, StopSignal};
+use headwater_carbon::{Follower, Machine, Outlook, Provider};
+use headwater_detector::{Detector, LoadOptions, bundled_weights};
+use headwater_sensors::cpu::ThreadsTime;
+use headwater_sensors::{EnergyAccount, Host, Sensors};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Running, every};
-use crate::board::Board;
-use crate::camera::{self, FrameSource, Playback};
-use crate::carbon::{CarbonSignal, Ladder, Policy};
+use super::Running;
+use super::tasks::Tasks;
+use crate::camera;
+use crate::carbon::control::{CameraControl, Means};
+use crate::carbon::{self, OutlookWatch};
 use crate::clock;
-use crate::config::{self, CameraConfig, Config, SpoolConfig, SpoolSync};
-use crate::detection::{Watch, WatchedCamera};
-use crate::energy::EnergyModel;
+use crate::config::{CameraConfig, Config};
+use crate::detection::Watch;
+use crate::detection::watched::WatchedCamera;
+use crate::effort::{Cadence, Effort};
 use crate::error::AgentError;
-use crate::heartbeat::heartbeat;
-use crate::intake::{Intake, Item, Patience, QUEUE_ITEMS};
-use crate::live::{AgentStatus, CameraLive, PowerLive, UplinkLive};
+use crate::intake::{Intake, Patience, QUEUE_ITEMS};
+use crate::live::{CameraLive, PowerLive, UplinkLive};
 use crate::metrics::{self, Labels};
-use crate::outbox::{self, Outbox};
-use crate::sensors::SensorFiles;
+use crate::outbox::Outbox;
+use crate::settings::LiveSettings;
 use crate::state::AgentState;
-use crate::stop::StopSignal;
-use crate::uplink::Uplink;
+use crate::uplink::{Commands, Uplink};
 
 /// Everything that had to be opened.
 pub(super) struct Parts {
     pub(super) state: Arc<AgentState>,
-    config: Config,
+    config: Arc<Config>,
     detector: Option<Detector>,
-    sources: Vec<Box<dyn FrameSource>>,
+    feeds: Vec<Feed>,
+    carbon: Option<Carbon>,
     uplink: Uplink,
+    commands: Option<Commands>,
+}
+
+/// Who asks for intensities, and where they go.
+struct Carbon {
+    provider: Box<dyn Provider>,
+    follower: Follower,
+    outlooks: watch::Sender<Option<Arc<Outlook>>>,
 }
 
 impl Parts {
     /// Opens weights, cameras, spool and client; blocks.
     pub(super) fn open(config: Config) -> Result<Self, AgentError> {
-        let sources = config.cameras.iter().map(open_camera).collect::<Result<Vec<_>, _>>()?;
+        let settings = Arc::new(LiveSettings::open(config)?);
+        let config = settings.current();
+        let feeds = config.cameras.iter().map(camera::open).collect::<Result<Vec<_>, _>>()?;
         let detector = if config.cameras.is_empty() { None } else { Some(load_detector(&config)?) };
-        let signal = carbon_signal(&config)?.map(Arc::new);
+        let (outlooks, outlook) = watch::channel(None);
+        let opened = config.carbon.open().map_err(|source| AgentError::Carbon { source: Box::new(source) })?;
+        let carbon = opened.map(|(provider, follower)| Carbon { provider, follower, outlooks });
+        let energy = open_energy(&config)?;
+        let sensors = Sensors::open(&config.sensors, &config.energy, &Host::default())
+            .map_err(|source| AgentError::Sensors { source: Box::new(source) })?;
         let outbox = Arc::new(open_outbox(&config)?);
         let live = Arc::new(UplinkLive::default());
-        let settings = config.uplink.clone();
-        let (brokers, device_id) = (&config.bootstrap_servers, &config.device_id);
-        let uplink = Uplink::new(brokers, device_id, settings, Arc::clone(&outbox), Arc::clone(&live))
-            .map_err(|source| AgentError::Kafka { source: Box::new(source) })?;
+        let power = Arc::new(PowerLive::default());
+        let kafka = |source| AgentError::Kafka { source: Box::new(source) };
+        let uplink = Uplink::new(&config, Arc::clone(&outbox), Arc::clone(&live), Arc::clone(&power)).map_err(kafka)?;
+        let commands = config.control.enabled.then(|| Commands::new(&config)).transpose().map_err(kafka)?;
         let inference_times = metrics::inference_times();
         let camera_live = |camera: &CameraConfig| {
             let tier = camera.tiers.first().copied().unwrap_or_default();
@@ -62,17 +80,18 @@ impl Parts {
         let state = AgentState {
             device_id: config.device_id.clone(),
             boot: uuid::Uuid::new_v4().to_string(),
-            config_hash: config.fingerprint(),
             started_ms: clock::now_ms(),
+            settings,
             cameras: config.cameras.iter().map(camera_live).collect(),
             uplink: live,
-            power: Arc::new(PowerLive::default()),
-            signal,
-            has_energy: config.energy.is_some(),
+            power,
+            energy: Arc::new(energy),
+            outlook,
+            sensors: Arc::new(sensors),
             outbox,
             inference_times,
         };
-        Ok(Self { state: Arc::new(state), config, detector, sources, uplink })
+        Ok(Self { state: Arc::new(state), config, detector, feeds, carbon, uplink, commands })
     }
 
     /// Takes the port of the metrics, where there are any.
@@ -85,44 +104,53 @@ impl Parts {
 
     /// Sets everything running.
     pub(super) fn run(self, listener: Option<TcpListener>) -> Result<Running, AgentError> {
-        let Self { state, config, detector, sources, uplink } = self;
+        let Self { state, config, detector, feeds, carbon, uplink, commands } = self;
         let (items, queue) = mpsc::channel(QUEUE_ITEMS);
         let stop = Arc::new(StopSignal::default());
         let local = CancellationToken::new();
-        let shares: Vec<Arc<AtomicU8>> = config.cameras.iter().map(|_| Arc::new(AtomicU8::new(100))).collect();
+        let efforts: Vec<Arc<Effort>> = config.cameras.iter().map(|_| Arc::default()).collect();
         let board = Arc::new(Board::new(config.cameras.len()));
+        let watch = match detector {
+            None => None,
+            Some(detector) => Some(watch(&config, &state, detector, &board, &efforts, items.clone())?),
+        };
+        // Those that run already must not be left behind.
+        let started = |thread: Result<thread::JoinHandle<()>, AgentError>| thread.inspect_err(|_| stop.stop());
         let mut cameras = Vec::new();
-        for (index, source) in sources.into_iter().enumerate() {
-            let (settings, live) = (&config.cameras[index], Arc::clone(&state.cameras[index]));
-            let playback = Playback {
-                camera: index,
-                fps: settings.fps.unwrap_or_else(|| source.fps()),
-                source,
-                looped: settings.looped,
-                pace: settings.pace,
+        for (index, feed) in feeds.into_iter().enumerate() {
+            let (settings, effort) = (&config.cameras[index], Arc::clone(&efforts[index]));
+            let mut cadence = Cadence::default();
+            // A pause is seen here and not by the detector's thread, which is not woken by a camera that rests.
+            let told = state.settings.watch();
+            let is_paused = move || told.borrow().cameras.get(index).is_some_and(|camera| camera.paused);
+            let camera = Camera {
+                id: settings.id.clone(),
+                slot: index,
+                feed,
+                sight: camera::sight(settings),
                 board: Arc::clone(&board),
                 stop: Arc::clone(&stop),
-                live,
-                share_percent: Arc::clone(&shares[index]),
+                vitals: Arc::clone(state.cameras[index].vitals()),
+                is_wanted: Box::new(move |moves| !is_paused() && cadence.looks(&effort, moves, Instant::now())),
             };
-            let started = spawn_thread(&format!("camera-{}", settings.id), move || camera::play(playback));
-            // Those that run already must not be left behind.
-            cameras.push(started.inspect_err(|_| stop.stop())?);
+            let run = move || headwater_camera::run(camera);
+            cameras.push(started(spawn_thread(&format!("camera-{}", settings.id), run))?);
         }
-        let detector = match detector {
-            None => None,
-            Some(detector) => {
-                let watch = watch(&config, &state, detector, board, &shares, items.clone());
-                Some(spawn_thread("detection", move || watch.run()).inspect_err(|_| stop.stop())?)
-            }
+        let detector = watch.map(|watch| started(spawn_thread("detection", move || watch.run()))).transpose()?;
+        let told = Arc::clone(&stop);
+        let follow = |carbon: Carbon| {
+            let Carbon { provider, follower, outlooks } = carbon;
+            started(spawn_thread("carbon", move || carbon::follow(provider, follower, &outlooks, &told)))
         };
-        let tasks = spawn_tasks(&config, &state, &local, items, listener);
-        let outbox = Arc::clone(&state.outbox);
+        let carbon = carbon.map(follow).transpose()?;
+        let tasks = Tasks { config: &config, state: &state, local: &local, items };
+        let tasks = tasks.spawn(listener, commands);
         let patience = Patience::new(local.clone(), config.uplink.drain_ms);
-        let intake = Intake::new(&state.device_id, &state.boot, config.batch, outbox, patience);
+        let intake = Intake::new(&state.device_id, &state.boot, config.batch, Arc::clone(&state.outbox), patience);
         Ok(Running {
             cameras,
             detector,
+            carbon,
             tasks,
             intake: tokio::spawn(intake.run(queue)),
             uplink: tokio::spawn(uplink.run()),
@@ -136,108 +164,40 @@ fn watch(
     config: &Config,
     state: &AgentState,
     detector: Detector,
-    board: Arc<Board>,
-    shares: &[Arc<AtomicU8>],
-    intake: mpsc::Sender<Item>,
-) -> Watch {
-    let watched = |((camera, live), share): ((&CameraConfig, &Arc<CameraLive>), &Arc<AtomicU8>)| WatchedCamera {
-        id: camera.id.as_str().into(),
-        options: DetectOptions {
-            input_size: camera.tiers.first().copied().unwrap_or(DetectOptions::default().input_size),
-            threshold: camera.threshold,
-            classes: class_set(&camera.classes),
-            ..DetectOptions::default()
-        },
-        ladder: Ladder::new(&camera.tiers),
-        share_percent: Arc::clone(share),
-        live: Arc::clone(live),
-    };
-    Watch {
+    board: &Arc<Board>,
+    efforts: &[Arc<Effort>],
+    intake: mpsc::Sender<crate::intake::Item>,
+) -> Result<Watch, AgentError> {
+    let means = means(config, &detector, &state.outlook);
+    let alert_classes = config.carbon.control.as_ref().map(|control| control.alert_classes.clone()).unwrap_or_default();
+    let mut cameras = Vec::new();
+    for ((camera, live), effort) in config.cameras.iter().zip(&state.cameras).zip(efforts) {
+        let failed = |source| AgentError::Watch { camera: camera.id.clone(), source: Box::new(source) };
+        let control = CameraControl::new(camera, means.clone()).map_err(|source| failed(source.into()))?;
+        let watched = WatchedCamera::new(camera, Arc::clone(live), Arc::clone(effort), control, alert_classes.clone());
+        cameras.push(watched.map_err(failed)?);
+    }
+    Ok(Watch {
         device_id: state.device_id.as_str().into(),
         detector,
-        board,
-        cameras: config.cameras.iter().zip(&state.cameras).zip(shares).map(watched).collect(),
-        signal: state.signal.clone(),
-        policy: Policy {
-            thresholds: config.carbon.thresholds_g_per_kwh.clone(),
-            hysteresis: config.carbon.hysteresis_g_per_kwh,
-            dwell_ms: config.carbon.dwell_ms,
-        },
-        energy: config.energy.map(|energy| EnergyModel::new(energy, config.detector_threads)),
+        threads: config.detector_threads,
+        pool: ThreadsTime::named("detector-"),
+        board: Arc::clone(board),
+        cameras,
+        settings: state.settings.watch(),
+        energy: Arc::clone(&state.energy),
         power: Arc::clone(&state.power),
         intake,
-    }
+    })
 }
 
-fn spawn_tasks(
-    config: &Config,
-    state: &Arc<AgentState>,
-    local: &CancellationToken,
-    items: mpsc::Sender<Item>,
-    listener: Option<TcpListener>,
-) -> Vec<JoinHandle<()>> {
-    let mut tasks = Vec::new();
-    if config.sensors.enabled {
-        let (files, device_id) = (SensorFiles::default(), config.device_id.clone());
-        let read = move || Item::Readings(files.read(&device_id, clock::now_ms()));
-        tasks.push(tokio::spawn(every(config.sensors.interval_ms, local.clone(), items.clone(), read)));
-    }
-    let (told, mut before, mut then) = (Arc::clone(state), AgentStatus::default(), Instant::now());
-    let beat = move || {
-        let status = told.status();
-        let elapsed_ms = then.elapsed().as_millis() as u64;
-        let beat = heartbeat(&status, &before, elapsed_ms, clock::now_ms());
-        (before, then) = (status, Instant::now());
-        Item::Heartbeat(Box::new(beat))
+fn means(config: &Config, detector: &Detector, outlook: &OutlookWatch) -> Means {
+    let machine = match config.energy.busy_watts {
+        Some(busy_watts) => Machine { busy_watts, ..Machine::default() },
+        None => Machine::default(),
     };
-    tasks.push(tokio::spawn(every(config.status.interval_ms, local.clone(), items, beat)));
-    let tended = Arc::clone(&state.outbox);
-    tasks.push(tokio::spawn(outbox::tend(tended, tend_interval_ms(&config.spool), local.clone())));
-    if let Some(listener) = listener {
-        tasks.push(tokio::spawn(metrics::serve(listener, Arc::clone(state), local.clone())));
-    }
-    tasks
-}
-
-fn open_camera(config: &CameraConfig) -> Result<Box<dyn FrameSource>, AgentError> {
-    camera::open(config).map_err(|source| AgentError::Camera { camera: config.id.clone(), source: Box::new(source) })
-}
-
-fn open_outbox(config: &Config) -> Result<Outbox, AgentError> {
-    let directory = config.data_dir.join(&config.device_id).join("spool");
-    let outbox = Outbox::open(&directory, spool_options(&config.spool));
-    let outbox = outbox.map_err(|source| AgentError::Spool { source: Box::new(source) })?;
-    let found = outbox.opened();
-    if found.records > 0 || found.cut_bytes > 0 || found.damaged_records > 0 {
-        let (messages, rows, cut_bytes, damaged) = (found.records, found.rows, found.cut_bytes, found.damaged_records);
-        tracing::info!(messages, rows, cut_bytes, damaged, "messages of an earlier start are on disk");
-    }
-    for path in found.alien_files {
-        tracing::warn!(path = %path.display(), "a file in the spool's folder is none of its own; it is left alone");
-    }
-    Ok(outbox)
-}
-
-fn spool_options(config: &SpoolConfig) -> SpoolOptions {
-    SpoolOptions {
-        max_age_ms: config.max_age_s.map(|max_age_s| max_age_s.saturating_mul(1000)),
-        when_full: match config.when_full {
-            config::WhenFull::DropOldest => WhenFull::DropOldest,
-            config::WhenFull::StopCameras => WhenFull::Refuse,
-        },
-        sync: match config.sync {
-            SpoolSync::Always => SyncPolicy::EveryMessage,
-            // The last look before the interval is over flushes.
-            SpoolSync::Interval => SyncPolicy::Interval { ms: config.sync_interval_ms - tend_interval_ms(config) },
-            SpoolSync::Never => SyncPolicy::Never,
-        },
-        ..SpoolOptions::bounded(config.max_bytes)
-    }
-}
-
-/// How often the spool is looked after.
-fn tend_interval_ms(config: &SpoolConfig) -> u64 {
-    config.sync_interval_ms.min(1000)
+    let settings = config.carbon.control.clone();
+    Means { settings, model: detector.model_name().to_owned(), machine, outlook: outlook.clone() }
 }
 
 fn load_detector(config: &Config) -> Result<Detector, AgentError> {
@@ -250,25 +210,34 @@ fn load_detector(config: &Config) -> Result<Detector, AgentError> {
     loaded.map_err(|source| AgentError::Detector { source: Box::new(source) })
 }
 
-fn carbon_signal(config: &Config) -> Result<Option<CarbonSignal>, AgentError> {
-    match (&config.carbon.trace, config.carbon.constant_g_per_kwh) {
-        (Some(trace), _) => {
-            CarbonSignal::from_csv(trace).map(Some).map_err(|source| AgentError::Carbon { source: Box::new(source) })
-        }
-        (None, Some(constant)) => Ok(Some(CarbonSignal::Constant(constant))),
-        (None, None) => Ok(None),
-    }
+fn open_energy(config: &Config) -> Result<EnergyAccount, AgentError> {
+    let opened = EnergyAccount::open(&config.energy, &Host::default());
+    let energy = opened.map_err(|source| AgentError::Energy { source: Box::new(source) })?;
+    let passed_over = energy.passed_over().join("; ");
+    tracing::info!(method = energy.method_name(), passed_over, "how energy is known");
+    Ok(energy)
 }
 
-/// The classes of these names; all where none is named.
-fn class_set(names: &[String]) -> ClassSet {
-    if names.is_empty() {
-        return ClassSet::ALL;
+fn open_outbox(config: &Config) -> Result<Outbox, AgentError> {
+    let directory = config.data_dir.join(&config.device_id).join("spool");
+    let outbox = Outbox::open(Path::new(&directory), config.spool.options())
+        .map_err(|source| AgentError::Spool { source: Box::new(source) })?;
+    let found = outbox.opened();
+    if found.records > 0 || found.cut_bytes > 0 || found.damaged_records > 0 {
+        let (messages, rows, cut_bytes, damaged) = (found.records, found.rows, found.cut_bytes, found.damaged_records);
+        tracing::info!(messages, rows, cut_bytes, damaged, "messages of an earlier start are on disk");
     }
-    names.iter().filter_map(|name| ClassId::from_name(name)).collect()
+    for path in found.alien_files {
+        tracing::warn!(path = %path.display(), "a file in the spool's folder is none of its own; it is left alone");
+    }
+    Ok(outbox)
 }
 
-fn spawn_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, AgentError> {
+/// Starts a thread whose end somebody waits for.
+pub(super) fn spawn_thread(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, AgentError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map_err(|source| AgentError::Thread { name: name.to_owned(), source })
 }

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use headwater_camera::Picture;
 use headwater_detector::{ClassId, Detection};
 use image::{ImageError, Rgb, RgbImage};
 
 use super::CommandError;
-use crate::camera::Picture;
 
 /// Lines are this thick, pixels.
 const THICKNESS: u32 = 2;

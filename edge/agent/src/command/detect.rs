@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use headwater_camera::{Picture, open_file};
 use headwater_detector::{DetectOptions, Detection, Detector, RgbFrame, bundled_weights};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
 use super::annotate::save;
-use crate::camera::{Picture, open_file};
 
 /// What to detect in, and how to say it.
 #[derive(Debug, Args)]

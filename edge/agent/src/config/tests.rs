@@ -26,7 +26,10 @@ fn the_example_says_the_defaults() {
     assert_eq!(config.sensors, SensorsConfig::default());
     assert_eq!(config.status, StatusConfig::default());
     assert_eq!(config.uplink, UplinkConfig::default());
-    assert_eq!(config.cameras[0].tiers, CameraConfig::synthetic("c", None).tiers);
+    let (said, unsaid) = (&config.cameras[0], CameraConfig::synthetic("c", None));
+    assert_eq!(said.tiers, unsaid.tiers);
+    assert_eq!((said.motion, said.health), (unsaid.motion, unsaid.health));
+    assert_eq!((said.thumbnail, said.reconnect), (unsaid.thumbnail, unsaid.reconnect));
     let mut config = config;
     // The example's paths are seen from the repository's root; tests run elsewhere.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -72,6 +75,20 @@ fn every_wrong_value_is_named_at_once() {
         tiers = [400]
         threshold = 2.0
         classes = ["persona"]
+        username = "ann"
+        masks = [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.5]]]
+        motion = { sensitivity = 2.0, max_idle_ms = 0 }
+        thumbnail = { cells = 200 }
+        [[cameras]]
+        id = "gate"
+        source = "rtsp"
+        url = "http://ann:secret@gate/"
+        pace = "every-frame"
+        password_file = "/nowhere/password"
+        reconnect = { jitter = 1.5, delay_ms_min = 9000, delay_ms_max = 10, silence_ms = 0 }
+        [[cameras]]
+        id = "usb"
+        source = "v4l2"
         "#,
     );
     let expected = [
@@ -90,10 +107,22 @@ fn every_wrong_value_is_named_at_once() {
         "cameras[0].path",
         "cameras[1].id",
         "cameras[1].path",
+        "cameras[1].username",
         "cameras[1].fps",
         "cameras[1].tiers",
         "cameras[1].threshold",
         "cameras[1].classes",
+        "cameras[1].masks",
+        "cameras[1].motion.sensitivity",
+        "cameras[1].motion.max_idle_ms",
+        "cameras[1].thumbnail.cells",
+        "cameras[2].password_file",
+        "cameras[2].url",
+        "cameras[2].pace",
+        "cameras[2].reconnect.silence_ms",
+        "cameras[2].reconnect.delay_ms_max",
+        "cameras[2].reconnect.jitter",
+        "cameras[3].path",
     ];
     assert_eq!(keys, expected);
 }
@@ -133,4 +162,15 @@ fn a_trace_is_read_by_the_check() {
     assert!(error.contains("carbon.trace") && error.contains("line 2"), "{error}");
     std::fs::write(&trace, "timestamp,g_per_kwh\n2026-01-01T12:00:00,3\n").unwrap();
     config.validate().unwrap();
+}
+
+#[test]
+fn a_password_is_in_no_description_and_no_problem() {
+    let text = "device_id = 'a'\n[[cameras]]\nid = 'door'\nsource = 'rtsp'\nurl = 'rtsp://ann:secret@door:8554/1'";
+    let config = parsed(text);
+    assert_eq!(config.cameras[0].describe(), "rtsp://door:8554/1");
+    assert!(!format!("{config:?}").contains("secret"));
+    config.validate().unwrap();
+    let error = parsed(&text.replace("rtsp://", "rtspx://")).validate().unwrap_err().to_string();
+    assert!(error.contains("cameras[0].url") && !error.contains("secret"), "{error}");
 }

@@ -1,14 +1,13 @@
 //! Whether the values of a configuration make sense. Every value that does not is named, not only the first.
 
+mod camera;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use headwater_detector::{ClassId, DetectOptions};
-
-use crate::carbon::CarbonSignal;
 use crate::error::chain;
 
-use super::{CameraConfig, Config, ConfigError, Problem, SourceKind};
+use super::{Config, ConfigError, Problem};
 
 /// A spool smaller than this could not hold a minute of a busy camera.
 const SPOOL_BYTES_MIN: u64 = 1 << 20;
@@ -24,12 +23,12 @@ impl Config {
         let mut problems = Problems::default();
         self.check_device(&mut problems);
         self.check_limits(&mut problems);
-        self.check_carbon(&mut problems);
+        self.check_measuring(&mut problems);
         let mut ids = BTreeSet::new();
         for (index, camera) in self.cameras.iter().enumerate() {
             let key = |name: &str| format!("cameras[{index}].{name}");
             problems.unless(ids.insert(&camera.id), &key("id"), || format!("{} is used twice", camera.id));
-            check_camera(camera, &key, &mut problems);
+            camera::check(camera, &key, &mut problems);
         }
         if problems.0.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { problems: problems.0 }) }
     }
@@ -65,68 +64,24 @@ impl Config {
         problems.unless(is_interval, "spool.sync_interval_ms", || {
             format!("must be {} to {}", SYNC_INTERVALS_MS.start(), SYNC_INTERVALS_MS.end())
         });
-        positive(problems, "sensors.interval_ms", self.sensors.interval_ms);
         positive(problems, "status.interval_ms", self.status.interval_ms);
         problems.unless(self.uplink.partitions > 0, "uplink.partitions", || "must be at least 1".to_owned());
         problems.unless(self.uplink.replicas > 0, "uplink.replicas", || "must be at least 1".to_owned());
-        if let Some(energy) = &self.energy {
-            let watts = energy.busy_watts;
-            problems.unless(watts.is_finite() && watts > 0.0, "energy.busy_watts", || format!("{watts} is no power"));
-        }
     }
 
-    fn check_carbon(&self, problems: &mut Problems) {
-        let carbon = &self.carbon;
-        let has_signal = carbon.constant_g_per_kwh.is_some() || carbon.trace.is_some();
-        if let (Some(_), Some(_)) = (carbon.constant_g_per_kwh, &carbon.trace) {
-            problems.add("carbon.trace", "there is a constant_g_per_kwh too; one of them".to_owned());
+    /// What the crates say whose settings these are.
+    fn check_measuring(&self, problems: &mut Problems) {
+        let measured = self.sensors.problems().into_iter().chain(self.energy.problems());
+        problems.0.extend(measured.map(|problem| Problem { key: problem.key, what: problem.what }));
+        for (key, what) in self.carbon.problems() {
+            problems.add(&format!("carbon.{key}"), what);
         }
-        if let Some(constant) = carbon.constant_g_per_kwh {
-            let is_intensity = constant.is_finite() && constant >= 0.0;
-            problems.unless(is_intensity, "carbon.constant_g_per_kwh", || format!("{constant} is no intensity"));
+        if let Some(Err(error)) = self.carbon.source.as_ref().map(|source| source.open(self.carbon.timeout_ms)) {
+            problems.add("carbon.source", chain(&error));
         }
-        if let Some(Err(error)) = carbon.trace.as_deref().map(CarbonSignal::from_csv) {
-            problems.add("carbon.trace", chain(&error));
-        }
-        let thresholds = &carbon.thresholds_g_per_kwh;
-        let key = "carbon.thresholds_g_per_kwh";
-        problems.unless(thresholds.is_empty() || has_signal, key, || {
-            "there is neither constant_g_per_kwh nor trace to compare them with".to_owned()
-        });
-        problems.unless(thresholds.is_sorted_by(|a, b| a < b), key, || "must ascend".to_owned());
-        let hysteresis = carbon.hysteresis_g_per_kwh;
-        problems.unless(hysteresis >= 0.0, "carbon.hysteresis_g_per_kwh", || "must not be negative".to_owned());
+        let has_source = self.carbon.source.is_some() || self.carbon.control.is_none();
+        problems.unless(has_source, "carbon.control", || "there is no carbon.source to follow".to_owned());
     }
-}
-
-fn check_camera(camera: &CameraConfig, key: &dyn Fn(&str) -> String, problems: &mut Problems) {
-    problems.unless(is_name(&camera.id), &key("id"), || name_rule(&camera.id));
-    match (&camera.source, &camera.path) {
-        (SourceKind::File, None) => problems.add(&key("path"), "a file camera needs one".to_owned()),
-        (SourceKind::File, Some(path)) => {
-            problems.unless(path.exists(), &key("path"), || format!("there is no {}", path.display()));
-        }
-        (SourceKind::Synthetic, Some(_)) => problems.add(&key("path"), "a synthetic camera has none".to_owned()),
-        (SourceKind::Synthetic, None) => {}
-    }
-    if let Some(fps) = camera.fps {
-        problems.unless(fps > 0.0 && fps <= 1000.0, &key("fps"), || format!("{fps} is not a rate up to 1000"));
-    }
-    problems.unless(!camera.tiers.is_empty(), &key("tiers"), || "there must be one".to_owned());
-    for input_size in &camera.tiers {
-        let checked = DetectOptions { input_size: *input_size, ..DetectOptions::default() }.validate();
-        if let Err(error) = checked {
-            problems.add(&key("tiers"), error.to_string());
-        }
-    }
-    problems.unless((0.0..=1.0).contains(&camera.threshold), &key("threshold"), || "must be 0 to 1".to_owned());
-    for class in &camera.classes {
-        let is_known = ClassId::from_name(class).is_some();
-        problems.unless(is_known, &key("classes"), || format!("{class:?} is no COCO class"));
-    }
-    let sides = 16..=8192;
-    problems.unless(sides.contains(&camera.width), &key("width"), || "must be 16 to 8192".to_owned());
-    problems.unless(sides.contains(&camera.height), &key("height"), || "must be 16 to 8192".to_owned());
 }
 
 /// Names become keys of messages, directories and labels.

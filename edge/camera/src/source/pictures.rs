@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CameraError, FrameSource, Picture};
+use super::{CameraError, Picture, Recording};
 
 /// Endings of files that are pictures, lower case.
 pub(super) const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -36,13 +36,14 @@ impl Pictures {
     }
 }
 
-impl FrameSource for Pictures {
+impl Recording for Pictures {
     fn next_frame(&mut self) -> Result<Option<Picture>, CameraError> {
         let Some(path) = self.paths.get(self.next) else { return Ok(None) };
-        let decode = |source| CameraError::Picture { path: path.clone(), source };
-        let image = image::open(path).map_err(decode)?.into_rgb8();
+        let bytes = std::fs::read(path).map_err(|source| CameraError::Read { path: path.clone(), source })?;
+        let decoded = Picture::decode(&bytes);
+        let picture = decoded.map_err(|source| CameraError::Picture { path: path.clone(), source })?;
         self.next += 1;
-        Ok(Some(Picture { width: image.width(), height: image.height(), pixels: image.into_raw() }))
+        Ok(Some(picture))
     }
 
     fn rewind(&mut self) -> Result<(), CameraError> {

@@ -1,7 +1,7 @@
 //! A camera that is drawn: blocks that move over a grey ramp, each frame a function of its number, so that a test
 //! knows what is in it.
 
-use super::{CameraError, FrameSource, Picture};
+use super::{CameraError, Picture, Recording};
 
 /// Colours of the blocks, red, green and blue of each.
 const COLOURS: [[u8; 3]; 3] = [[220, 40, 40], [40, 200, 60], [40, 80, 230]];
@@ -71,7 +71,7 @@ fn bounce(way: u64, range: u32) -> u32 {
     along.min(2 * range - along) as u32
 }
 
-impl FrameSource for SyntheticScene {
+impl Recording for SyntheticScene {
     fn next_frame(&mut self) -> Result<Option<Picture>, CameraError> {
         if self.frames.is_some_and(|frames| self.next >= frames) {
             return Ok(None);

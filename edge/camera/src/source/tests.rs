@@ -8,7 +8,7 @@ fn footage(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../footage").join(name)
 }
 
-fn frames_of(source: &mut dyn FrameSource) -> Vec<Picture> {
+fn frames_of(source: &mut dyn Recording) -> Vec<Picture> {
     std::iter::from_fn(|| source.next_frame().unwrap()).collect()
 }
 

@@ -8,15 +8,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use openh264::OpenH264API;
-use openh264::decoder::{DecodedYUV, Decoder, DecoderConfig, Flush};
-use openh264::formats::YUVSource;
+use openh264::decoder::Decoder;
 use re_mp4::{Mp4, Sample, StsdBoxContent, TrackKind};
 
-use super::color::{Plane, rgb_from_yuv420};
-use super::{CameraError, FrameSource, Picture};
-
-const START_CODE: [u8; 4] = [0, 0, 0, 1];
+use super::h264::{START_CODE, decoder, picture_of};
+use super::{CameraError, Picture, Recording};
 
 /// A clip that is being played.
 pub(super) struct Clip {
@@ -96,7 +92,7 @@ impl Clip {
     }
 }
 
-impl FrameSource for Clip {
+impl Recording for Clip {
     fn next_frame(&mut self) -> Result<Option<Picture>, CameraError> {
         while self.decoded.is_empty() {
             match self.index.samples.get(self.next).copied() {
@@ -153,12 +149,6 @@ impl Index {
     }
 }
 
-fn decoder() -> Result<Decoder, CameraError> {
-    // Flushing after every frame would give reordered frames out of order; what is left is flushed at the end.
-    let config = DecoderConfig::new().flush_after_decode(Flush::NoFlush);
-    Decoder::with_api_config(OpenH264API::from_source(), config).map_err(|source| CameraError::Decoder { source })
-}
-
 /// Appends the units of a sample behind start codes; nothing when a length points beyond the sample.
 fn units(mut bytes: &[u8], length_bytes: usize, packet: &mut Vec<u8>) -> Option<()> {
     while !bytes.is_empty() {
@@ -170,11 +160,4 @@ fn units(mut bytes: &[u8], length_bytes: usize, packet: &mut Vec<u8>) -> Option<
         bytes = rest;
     }
     Some(())
-}
-
-fn picture_of(image: &DecodedYUV<'_>) -> Option<Picture> {
-    let (width, height) = image.dimensions();
-    let (y_stride, u_stride, v_stride) = image.strides();
-    let plane = |bytes, stride| Plane { bytes, stride };
-    rgb_from_yuv420(width, height, plane(image.y(), y_stride), plane(image.u(), u_stride), plane(image.v(), v_stride))
 }

@@ -6,27 +6,30 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::camera::Picture;
+use crate::Picture;
 
 /// A frame on its way to the detector.
-pub(crate) struct Frame {
+pub struct Frame {
     /// Its number on its camera; skipped frames count.
-    pub(crate) number: u64,
+    pub number: u64,
     /// When it was taken, milliseconds since the epoch.
-    pub(crate) ts: i64,
-    pub(crate) picture: Picture,
+    pub ts: i64,
+    /// The pixels.
+    pub picture: Picture,
 }
 
 /// A frame that the detector has taken.
-pub(crate) struct Taken {
+pub struct Taken {
     /// Index of the camera.
-    pub(crate) camera: usize,
-    pub(crate) frame: Frame,
+    pub camera: usize,
+    /// The frame.
+    pub frame: Frame,
     /// Frames of this camera that nobody looked at since the one taken before.
-    pub(crate) skipped: u32,
+    pub skipped: u32,
 }
 
-pub(crate) struct Board {
+/// A slot a camera.
+pub struct Board {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -45,13 +48,14 @@ struct Slot {
 }
 
 impl Board {
-    pub(crate) fn new(cameras: usize) -> Self {
+    /// A board with empty slots for so many cameras.
+    pub fn new(cameras: usize) -> Self {
         let slots = (0..cameras).map(|_| Slot::default()).collect();
         Self { state: Mutex::new(State { slots, next: 0 }), changed: Condvar::new() }
     }
 
     /// Puts a frame into its camera's slot; says whether another one had to go.
-    pub(crate) fn publish(&self, camera: usize, frame: Frame) -> bool {
+    pub fn publish(&self, camera: usize, frame: Frame) -> bool {
         let mut state = self.lock();
         let Some(slot) = state.slots.get_mut(camera) else { return false };
         let replaced = slot.frame.replace(frame).is_some();
@@ -61,7 +65,7 @@ impl Board {
     }
 
     /// Puts a frame into its camera's slot once that is free.
-    pub(crate) fn publish_when_free(&self, camera: usize, frame: Frame) {
+    pub fn publish_when_free(&self, camera: usize, frame: Frame) {
         let taken = |state: &mut State| state.slots.get(camera).is_some_and(|slot| slot.frame.is_some());
         let waited = self.changed.wait_while(self.lock(), taken);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
@@ -72,14 +76,14 @@ impl Board {
     }
 
     /// Counts a frame that is not to be looked at.
-    pub(crate) fn pass_over(&self, camera: usize) {
+    pub fn pass_over(&self, camera: usize) {
         if let Some(slot) = self.lock().slots.get_mut(camera) {
             slot.skipped += 1;
         }
     }
 
     /// No more frames of this camera.
-    pub(crate) fn close(&self, camera: usize) {
+    pub fn close(&self, camera: usize) {
         if let Some(slot) = self.lock().slots.get_mut(camera) {
             slot.closed = true;
         }
@@ -87,7 +91,7 @@ impl Board {
     }
 
     /// The next frame, cameras in turn; waits for one. Nothing once every camera is closed and every slot empty.
-    pub(crate) fn take(&self) -> Option<Taken> {
+    pub fn take(&self) -> Option<Taken> {
         let waits = |state: &mut State| {
             state.slots.iter().all(|slot| slot.frame.is_none()) && state.slots.iter().any(|slot| !slot.closed)
         };

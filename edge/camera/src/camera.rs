@@ -1,0 +1,180 @@
+//! A camera that runs: one thread, which takes frames from its source and puts those that are worth it on the board.
+//!
+//! A recording is played at its rate or as fast as it is looked at ([`recorded`]); a live camera is connected to, and
+//! connected to again ([`live`]). The thread ends with its recording or when it is told to stop, and closes its slot
+//! whatever happens.
+
+mod live;
+mod recorded;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::clock::{self, Stopwatch};
+use crate::error::chain;
+use crate::sight::{Sight, SightOptions};
+use crate::source::{LiveKind, Recording};
+use crate::supervise::ReconnectOptions;
+use crate::vitals::{CameraState, Vitals};
+use crate::{Board, CameraError, Frame, Picture, StopSignal};
+
+/// What a camera's thread needs.
+pub struct Camera {
+    /// Name of the camera, for the log.
+    pub id: String,
+    /// Index of its slot on the board.
+    pub slot: usize,
+    /// Where its frames come from.
+    pub feed: Feed,
+    /// How frames are looked at before detection.
+    pub sight: SightOptions,
+    /// Where frames go.
+    pub board: Arc<Board>,
+    /// Ends the thread.
+    pub stop: Arc<StopSignal>,
+    /// Where the thread counts.
+    pub vitals: Arc<Vitals>,
+    /// Asked for each frame that passed the motion gate: whether there is effort left for it.
+    pub has_effort: Box<dyn FnMut() -> bool + Send>,
+}
+
+/// Where frames come from.
+pub enum Feed {
+    /// A recording that was opened.
+    Recorded {
+        /// The recording.
+        recording: Box<dyn Recording>,
+        /// Frames a second; the recording's own where nothing is said.
+        fps: Option<f64>,
+        /// Begin again at the end.
+        looped: bool,
+        /// Whether time passes.
+        pace: Pace,
+    },
+    /// A live camera, which need not be there yet.
+    Live {
+        /// What kind of camera it is, and where.
+        kind: LiveKind,
+        /// Frames a second at most; all that come where nothing is said, and one of a camera that is polled.
+        fps: Option<f64>,
+        /// How patiently it is asked again.
+        reconnect: ReconnectOptions,
+        /// The ffmpeg that decodes what is not decoded in process.
+        ffmpeg: PathBuf,
+    },
+}
+
+/// Whether time passes while the frames of a recording are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// Frames come at their rate and are taken now; where detection is slower the newest wins.
+    #[default]
+    Live,
+    /// Every frame is detected, as fast as that goes; its time is the start plus its place in the clip.
+    EveryFrame,
+}
+
+/// Runs a camera until its recording ends or it is told to stop; blocks.
+pub fn run(camera: Camera) {
+    let Camera { id, slot, feed, sight, board, stop, vitals, has_effort } = camera;
+    let sight = Sight::new(&sight);
+    let ended = sight.and_then(|sight| {
+        let outlet = Outlet {
+            id: id.clone(),
+            slot,
+            sight,
+            board: Arc::clone(&board),
+            vitals: Arc::clone(&vitals),
+            has_effort,
+            watch: Stopwatch::started(),
+            number: 0,
+        };
+        match feed {
+            Feed::Recorded { recording, fps, looped, pace } => {
+                vitals.set_state(CameraState::Running);
+                recorded::Playback::new(recording, fps, looped, stop).play(pace, outlet)
+            }
+            Feed::Live { kind, fps, reconnect, ffmpeg } => live::run(kind, fps, reconnect, ffmpeg, &stop, outlet),
+        }
+    });
+    let state = match &ended {
+        Ok(()) => CameraState::Ended,
+        Err(error) => {
+            let reason = chain(error);
+            tracing::error!(camera = id, %reason, "camera failed");
+            vitals.set_reason(Some(reason));
+            CameraState::Failed
+        }
+    };
+    vitals.set_state(state);
+    board.close(slot);
+}
+
+/// The way of a frame to the board.
+struct Outlet {
+    id: String,
+    slot: usize,
+    sight: Sight,
+    board: Arc<Board>,
+    vitals: Arc<Vitals>,
+    has_effort: Box<dyn FnMut() -> bool + Send>,
+    watch: Stopwatch,
+    /// The number of the next frame.
+    number: u64,
+}
+
+impl Outlet {
+    /// Takes a frame that came now; it is put on the board where it is worth it, and counted where it is not.
+    fn offer(&mut self, mut picture: Picture) {
+        let now_ms = self.watch.elapsed_ms();
+        let moves = self.see(&mut picture, now_ms);
+        let skipped = if moves && (self.has_effort)() {
+            let ts = clock::now_ms();
+            self.board.publish(self.slot, Frame { number: self.number, ts, picture })
+        } else {
+            self.board.pass_over(self.slot);
+            true
+        };
+        self.vitals.count_skipped(u64::from(skipped));
+        self.number += 1;
+    }
+
+    /// Puts a frame of this time on the board once there is room; whatever moves in it.
+    fn insist(&mut self, mut picture: Picture, ts: i64) {
+        let now_ms = self.watch.elapsed_ms();
+        self.see(&mut picture, now_ms);
+        self.board.publish_when_free(self.slot, Frame { number: self.number, ts, picture });
+        self.number += 1;
+    }
+
+    /// Looks at a frame and tells what is new about it; whether it passes the motion gate.
+    fn see(&mut self, picture: &mut Picture, now_ms: u64) -> bool {
+        self.vitals.count_frame();
+        let seen = self.sight.see(picture, now_ms);
+        let change = self.vitals.set_health(seen.health);
+        let camera = &self.id;
+        match change.frozen {
+            Some(true) => tracing::warn!(camera, "the picture is frozen"),
+            Some(false) => tracing::info!(camera, "the picture is not frozen any more"),
+            None => {}
+        }
+        match change.dark {
+            Some(true) => tracing::warn!(camera, "the picture is black or covered"),
+            Some(false) => tracing::info!(camera, "the picture is not dark any more"),
+            None => {}
+        }
+        match self.sight.thumbnail(picture, now_ms) {
+            Ok(Some(jpeg)) => self.vitals.set_thumbnail(jpeg),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(camera, reason = chain(&error), "no thumbnail"),
+        }
+        let passes = seen.motion.is_none_or(|motion| motion.passes());
+        if !passes {
+            self.vitals.count_still();
+        }
+        passes
+    }
+}
