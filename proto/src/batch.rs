@@ -2,18 +2,22 @@
 //!
 //! One message is one self-contained Arrow IPC stream (schema, one or more batches, end of stream), keyed by the
 //! device id, with the [`headers`] that name its schema and its identity. Heartbeats are the exception: one JSON
-//! object a message ([`status`]).
+//! object a message ([`status`]), and so are commands to devices ([`control`]).
 //!
 //! | topic | a row is | module |
 //! |---|---|---|
 //! | [`EDGE_DATA`] | a frame, also one in which nobody was seen | [`frames`] |
 //! | [`EDGE_DETECTIONS`] | an object in a frame | [`detections`] |
+//! | [`EDGE_EVENTS`] | a zone entered or left, a line crossed | [`events`] |
 //! | [`EDGE_SENSORS`] | a reading of a sensor | [`sensors`] |
 //! | [`EDGE_STATUS`] | a heartbeat (JSON) | [`status`] |
+//! | [`EDGE_CONTROL`] | a command to a device (JSON) | [`control`] |
 //!
 //! Not here: Kafka itself, files, clocks. The functions take rows and bytes and give back bytes and rows.
 
+pub mod control;
 pub mod detections;
+pub mod events;
 pub mod frames;
 pub mod headers;
 pub mod sensors;
@@ -33,13 +37,18 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 pub const EDGE_DATA: &str = "edge-data";
 /// Topic of detected objects: a row an object, [`detections::SCHEMA`].
 pub const EDGE_DETECTIONS: &str = "edge-detections";
+/// Topic of events of counting: a row an event, [`events::SCHEMA`].
+pub const EDGE_EVENTS: &str = "edge-events";
 /// Topic of sensor readings, [`sensors::SCHEMA`].
 pub const EDGE_SENSORS: &str = "edge-sensors";
 /// Topic of heartbeats, [`status::SCHEMA`], JSON.
 pub const EDGE_STATUS: &str = "edge-status";
 
+/// Topic of commands to devices, [`control::SCHEMA`], JSON; the one that devices read.
+pub const EDGE_CONTROL: &str = "edge-control";
+
 /// Every topic that an edge device writes.
-pub const TOPICS: [&str; 4] = [EDGE_DATA, EDGE_DETECTIONS, EDGE_SENSORS, EDGE_STATUS];
+pub const TOPICS: [&str; 5] = [EDGE_DATA, EDGE_DETECTIONS, EDGE_EVENTS, EDGE_SENSORS, EDGE_STATUS];
 
 /// Messages of at least this many rows are compressed with zstd: below it the codec's frame costs more than it saves.
 pub const COMPRESS_FROM_ROWS: usize = 100;
@@ -71,6 +80,9 @@ pub enum BatchError {
     /// A heartbeat is not the JSON object that it should be.
     #[error("reading a heartbeat")]
     Heartbeat { source: serde_json::Error },
+    /// A command is not the JSON object that it should be.
+    #[error("reading a command")]
+    Command { source: serde_json::Error },
 }
 
 /// Writes one batch as one self-contained IPC stream, compressed from [`COMPRESS_FROM_ROWS`] rows.

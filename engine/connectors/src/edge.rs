@@ -12,8 +12,8 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use headwater_plan::options::nearest;
 use headwater_plan::{ConnectorTable, TableDeclaration, TableError};
-use headwater_proto::batch::{EDGE_DATA, EDGE_DETECTIONS, EDGE_SENSORS, EDGE_STATUS, TOPICS};
-use headwater_proto::batch::{detections, frames, sensors, status};
+use headwater_proto::batch::{EDGE_DATA, EDGE_DETECTIONS, EDGE_EVENTS, EDGE_SENSORS, EDGE_STATUS, TOPICS};
+use headwater_proto::batch::{detections, events, frames, sensors, status};
 
 use crate::columns::{Sides, choose_own};
 use crate::formats::{BadData, RecordFormat};
@@ -60,6 +60,8 @@ pub(crate) enum EdgeTopic {
     Frames,
     /// A row an object.
     Detections,
+    /// A row a zone entered or left, or a line crossed.
+    Events,
     /// A row a reading.
     Sensors,
     /// A row a heartbeat.
@@ -71,6 +73,7 @@ impl EdgeTopic {
         match name {
             EDGE_DATA => Ok(EdgeTopic::Frames),
             EDGE_DETECTIONS => Ok(EdgeTopic::Detections),
+            EDGE_EVENTS => Ok(EdgeTopic::Events),
             EDGE_SENSORS => Ok(EdgeTopic::Sensors),
             EDGE_STATUS => Ok(EdgeTopic::Status),
             _ => {
@@ -87,6 +90,7 @@ impl EdgeTopic {
         match self {
             EdgeTopic::Frames => EDGE_DATA,
             EdgeTopic::Detections => EDGE_DETECTIONS,
+            EdgeTopic::Events => EDGE_EVENTS,
             EdgeTopic::Sensors => EDGE_SENSORS,
             EdgeTopic::Status => EDGE_STATUS,
         }
@@ -97,6 +101,7 @@ impl EdgeTopic {
         match self {
             EdgeTopic::Frames => frames::SCHEMA,
             EdgeTopic::Detections => detections::SCHEMA,
+            EdgeTopic::Events => events::SCHEMA,
             EdgeTopic::Sensors => sensors::SCHEMA,
             EdgeTopic::Status => status::SCHEMA,
         }
@@ -109,6 +114,7 @@ impl EdgeTopic {
                 plain(&frames::schema(), |name| ["device_id", "ts", "persons_detected"].contains(&name))
             }
             EdgeTopic::Detections => plain(&detections::schema(), |_| true),
+            EdgeTopic::Events => plain(&events::schema(), |_| true),
             EdgeTopic::Sensors => plain(&sensors::schema(), |_| true),
             EdgeTopic::Status => status_columns(),
         }
@@ -139,9 +145,13 @@ fn status_columns() -> SchemaRef {
             Field::new("fps", DataType::Float64, false),
             count("skipped"),
             text("tier"),
+            Field::new("reason", DataType::Utf8, true),
+            known("energy_mj"),
         ]
         .into(),
     );
+    let accepted = Field::new("accepted", DataType::Boolean, false);
+    let control = DataType::Struct(vec![text("command_id"), accepted, text("reason")].into());
     Arc::new(Schema::new(vec![
         text("device_id"),
         text("boot"),
@@ -155,5 +165,7 @@ fn status_columns() -> SchemaRef {
         count("sent_rows"),
         known("carbon_intensity_g_per_kwh"),
         known("energy_mj_total"),
+        Field::new("dropped_messages", DataType::UInt64, true),
+        Field::new("control", control, true),
     ]))
 }

@@ -27,7 +27,7 @@ use headwater_runtime::{Job, JobStatus};
 use headwater_sql::Functions;
 
 pub use cameras::{CameraSeries, LatestFrame};
-pub use devices::{CameraOfDevice, DeviceReport};
+pub use devices::{Acknowledgement, CameraHealth, CameraOfDevice, DeviceReport};
 pub use query::RowStream;
 pub(crate) use report::known_time;
 pub use report::{JobReport, ReadyReport};

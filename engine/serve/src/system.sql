@@ -10,5 +10,6 @@ FROM edge_frames;
 CREATE TABLE edge_heartbeats WITH (connector = 'edge', topic = 'edge-status');
 
 CREATE MATERIALIZED VIEW devices_live WITH (retention = interval '1 hour', eager = true) AS
-SELECT device_id, ts, version, uptime_s, spool_rows, sent_rows, cameras, carbon_intensity_g_per_kwh, energy_mj_total
+SELECT device_id, ts, version, config_hash, uptime_s, spool_rows, sent_rows, dropped_messages, cameras, control,
+       carbon_intensity_g_per_kwh, energy_mj_total
 FROM edge_heartbeats;

@@ -2,7 +2,7 @@
 //!
 //! `(device, boot, seq)` is the identity of a message: whoever sees it a second time drops it.
 
-use super::{BatchError, detections, frames, sensors, status};
+use super::{BatchError, control, detections, events, frames, sensors, status};
 
 /// Name of the header that says how the value is written.
 pub const CONTENT_TYPE: &str = "content-type";
@@ -49,7 +49,7 @@ pub struct MessageId {
 impl Headers {
     /// Headers of a message of a schema of this crate; the content type follows from the schema.
     pub fn new(schema: &str, device: &str, boot: &str, seq: u64) -> Self {
-        let content_type = if schema == status::SCHEMA { JSON } else { ARROW_STREAM };
+        let content_type = if [status::SCHEMA, control::SCHEMA].contains(&schema) { JSON } else { ARROW_STREAM };
         Self {
             content_type: content_type.to_owned(),
             schema: schema.to_owned(),
@@ -111,8 +111,10 @@ pub fn schema_of_topic(topic: &str) -> Option<&'static str> {
     match topic {
         super::EDGE_DATA => Some(frames::SCHEMA),
         super::EDGE_DETECTIONS => Some(detections::SCHEMA),
+        super::EDGE_EVENTS => Some(events::SCHEMA),
         super::EDGE_SENSORS => Some(sensors::SCHEMA),
         super::EDGE_STATUS => Some(status::SCHEMA),
+        super::EDGE_CONTROL => Some(control::SCHEMA),
         _ => None,
     }
 }

@@ -37,6 +37,23 @@ pub struct Heartbeat {
     pub carbon_intensity_g_per_kwh: Option<f64>,
     /// Energy spent on detection since the start, millijoules, where it is known.
     pub energy_mj_total: Option<f64>,
+    /// Messages that were dropped because the spool was full, since the start.
+    #[serde(default)]
+    pub dropped_messages: u64,
+    /// What became of the last command, where there was one since the start.
+    #[serde(default)]
+    pub control: Option<Acknowledgement>,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// The command's `id`; empty for one that cannot be read.
+    pub command_id: String,
+    /// Whether it is followed.
+    pub accepted: bool,
+    /// Why it is not.
+    pub reason: String,
 }
 
 /// How a camera is doing.
@@ -46,8 +63,8 @@ pub struct CameraStatus {
     pub camera_id: String,
     /// Where its frames come from, for example `file:clip.mp4`.
     pub source: String,
-    /// `starting`, `connecting`, `running`, `waiting` (asked again soon), `broken` (asked again now and then), `ended` or
-    /// `failed`; of a camera whose picture shows nothing, `frozen` or `dark`.
+    /// `starting`, `connecting`, `running`, `waiting` (asked again soon), `broken` (asked again now and then), `paused`,
+    /// `ended` or `failed`; of a camera whose picture shows nothing, `frozen` or `dark`.
     pub state: String,
     /// Why it does not run, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +75,9 @@ pub struct CameraStatus {
     pub skipped: u64,
     /// The input size that the network runs at now.
     pub tier: String,
+    /// Energy spent on detection for it since the start, millijoules, where it is known.
+    #[serde(default)]
+    pub energy_mj: Option<f64>,
 }
 
 impl Heartbeat {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
+use super::control::{Change, Command, Line, Zone};
 use super::detections::{self, DetectionRow};
+use super::events::{self, EventRow};
 use super::frames::{self, FrameRow};
 use super::headers::{self, Headers};
 use super::sensors::{self, SensorRow};
-use super::status::{self, CameraStatus, Heartbeat};
+use super::status::{self, Acknowledgement, CameraStatus, Heartbeat};
 use super::*;
 
 fn frame(number: u64) -> FrameRow {
@@ -188,19 +190,66 @@ fn a_heartbeat_survives_and_its_time_has_no_zone() {
             camera_id: "door".into(),
             source: "synthetic".into(),
             state: "running".into(),
-            reason: None,
             fps: 9.5,
             skipped: 2,
             tier: "416".into(),
+            reason: Some("refused".into()),
+            energy_mj: Some(12.5),
         }],
         spool_bytes: 1,
         spool_rows: 2,
         sent_rows: 3,
         carbon_intensity_g_per_kwh: Some(120.0),
         energy_mj_total: None,
+        dropped_messages: 4,
+        control: Some(Acknowledgement { command_id: "c".into(), accepted: false, reason: "no such camera".into() }),
     };
     assert_eq!(heartbeat.ts, "2023-11-14T22:13:20.007");
     assert_eq!(Heartbeat::from_json(&heartbeat.to_json().unwrap()).unwrap(), heartbeat);
+}
+
+#[test]
+fn a_heartbeat_of_an_older_agent_is_read() {
+    let older = br#"{"device_id": "north", "boot": "b", "ts": "2026-01-01T00:00:00", "version": "0.1.0",
+        "config_hash": "ab", "uptime_s": 3, "spool_bytes": 1, "spool_rows": 2, "sent_rows": 3,
+        "carbon_intensity_g_per_kwh": null, "energy_mj_total": null, "cameras": [{"camera_id": "door",
+        "source": "synthetic", "state": "running", "fps": 9.5, "skipped": 2, "tier": "416"}]}"#;
+    let heartbeat = Heartbeat::from_json(older).unwrap();
+    assert_eq!((heartbeat.dropped_messages, heartbeat.control), (0, None));
+    assert_eq!((heartbeat.cameras[0].reason.as_ref(), heartbeat.cameras[0].energy_mj), (None, None));
+}
+
+#[test]
+fn events_survive_an_ipc_stream() {
+    let event = |number: u64| EventRow {
+        device_id: "north".into(),
+        camera_id: "door".into(),
+        ts: 1_700_000_000_000,
+        frame: number,
+        event: if number.is_multiple_of(2) { "enter" } else { "forward" }.into(),
+        place: "hall".into(),
+        class: "person".into(),
+        track_id: number,
+        dwell_ms: (number % 3 == 1).then_some(number),
+        occupancy: number.is_multiple_of(2).then_some(7),
+    };
+    let rows: Vec<EventRow> = (0..250).map(event).collect();
+    let bytes = encode_stream(&events::to_batch(&rows).unwrap()).unwrap();
+    assert_eq!(events::from_batch(&decode_stream(&bytes).unwrap()[0]).unwrap(), rows);
+}
+
+#[test]
+fn a_command_survives_and_an_unknown_key_is_refused() {
+    let zone = Zone { name: "hall".into(), polygon: vec![[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]], classes: vec![] };
+    let line = Line { name: "door".into(), from: [0.0, 0.5], to: [1.0, 0.5], classes: vec!["person".into()] };
+    let set = Change { fps: Some(2.0), zones: Some(vec![zone]), lines: Some(vec![line]), ..Change::default() };
+    let command = Command { id: "c1".into(), device_id: "north".into(), set, ..Command::default() };
+    assert_eq!(Command::from_json(&command.to_json().unwrap()).unwrap(), command);
+    assert!(command.is_for("north") && !command.is_for("south"));
+    let every = Command::from_json(br#"{"id": "c2", "device_id": "*", "set": {"paused": true}}"#).unwrap();
+    assert!(every.is_for("south") && every.set.paused == Some(true));
+    let unknown = Command::from_json(br#"{"id": "c3", "device_id": "*", "set": {"speed": 3}}"#).unwrap_err();
+    assert!(format!("{:?}", unknown).contains("unknown field `speed`"), "{unknown:?}");
 }
 
 #[test]

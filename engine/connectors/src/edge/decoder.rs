@@ -143,8 +143,9 @@ mod tests {
         let json = concat!(
             r#"{"device_id":"north","boot":"b","ts":"2023-09-18T14:00:00.000","version":"0.1.0","config_hash":"ff","#,
             r#""uptime_s":5,"cameras":[{"camera_id":"gate","source":"file:clip.mp4","state":"running","fps":9.5,"#,
-            r#""skipped":1,"tier":"416"}],"spool_bytes":0,"spool_rows":0,"sent_rows":12,"#,
-            r#""carbon_intensity_g_per_kwh":null,"energy_mj_total":3.5}"#
+            r#""skipped":1,"tier":"416","reason":"refused","energy_mj":1.5}],"spool_bytes":0,"spool_rows":0,"sent_rows":12,"#,
+            r#""carbon_intensity_g_per_kwh":null,"energy_mj_total":3.5,"dropped_messages":0,"#,
+            r#""control":{"command_id":"c","accepted":true,"reason":""}}"#
         );
         let decoded = decoder(EdgeTopic::Status).decode(&[Record::from(json.as_bytes())]).unwrap();
         assert_eq!(decoded.bad, []);

@@ -1,10 +1,10 @@
 //! `ListDevices`: the edge devices and their cameras.
 
 use headwater_core::EventTime;
-use headwater_proto::v1::{Camera, Device};
+use headwater_proto::v1::{Camera, CommandOutcome, Device};
 
 use super::queries::timestamp;
-use crate::service::{CameraOfDevice, DeviceReport};
+use crate::service::{Acknowledgement, CameraOfDevice, DeviceReport};
 
 /// A device of the list.
 pub(super) fn device(report: DeviceReport) -> Device {
@@ -17,16 +17,32 @@ pub(super) fn device(report: DeviceReport) -> Device {
         uptime_s: report.uptime_s.unwrap_or_default(),
         spool_rows: report.spool_rows.unwrap_or_default(),
         sent_rows: report.sent_rows.unwrap_or_default(),
+        config_hash: report.config_hash.unwrap_or_default(),
+        dropped_messages: report.dropped_messages.unwrap_or_default(),
+        last_command: report.control.map(|Acknowledgement { command_id, accepted, reason }| CommandOutcome {
+            command_id,
+            accepted,
+            reason,
+        }),
         cameras: report.cameras.into_iter().map(camera).collect(),
     }
 }
 
 fn camera(camera: CameraOfDevice) -> Camera {
-    Camera {
+    let status = camera.status.unwrap_or_default();
+    let said = Camera {
         camera_id: camera.camera_id,
-        last_frame: timestamp(EventTime::from_millis(camera.latest.ts_ms)),
-        persons_detected: u32::try_from(camera.latest.persons_detected).unwrap_or(u32::MAX),
-        tier: camera.latest.tier.unwrap_or_default(),
-        inference_ms: camera.latest.inference_ms.unwrap_or_default() as f32,
+        state: status.state,
+        reason: status.reason.unwrap_or_default(),
+        fps: status.fps,
+        ..Camera::default()
+    };
+    let Some(latest) = camera.latest else { return said };
+    Camera {
+        last_frame: timestamp(EventTime::from_millis(latest.ts_ms)),
+        persons_detected: u32::try_from(latest.persons_detected).unwrap_or(u32::MAX),
+        tier: latest.tier.unwrap_or_default(),
+        inference_ms: latest.inference_ms.unwrap_or_default() as f32,
+        ..said
     }
 }

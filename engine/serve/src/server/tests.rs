@@ -235,7 +235,11 @@ async fn the_unary_methods_say_what_runs_and_who_is_there() {
     assert_eq!(devices[0].device_id, "edge-01");
     assert_eq!((devices[0].version.as_str(), devices[0].sent_rows), ("0.1.0", 7));
     assert_eq!(devices[0].last_heartbeat.unwrap().seconds, 5);
+    assert_eq!((devices[0].config_hash.as_str(), devices[0].dropped_messages), ("ab12", 1));
+    assert_eq!(devices[0].last_command.as_ref().unwrap().reason, "camera c9 is not known");
     assert_eq!((devices[0].cameras[0].camera_id.as_str(), devices[0].cameras[0].persons_detected), ("c0", 3));
+    let away = &devices[0].cameras[1];
+    assert_eq!((away.camera_id.as_str(), away.state.as_str(), away.last_frame), ("c1", "waiting", None));
     assert_eq!((devices[1].device_id.as_str(), devices[1].last_heartbeat), ("edge-09", None));
 
     let refused = client.query(QueryRequest { sql: "DROP TABLE people".into(), format: 0 }).await.unwrap_err();

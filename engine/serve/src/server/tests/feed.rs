@@ -59,8 +59,10 @@ impl Feed {
 
     pub(super) fn heartbeat(&self, device: &str, ts: i64) {
         let row = serde_json::json!({
-            "device_id": device, "ts": ts, "version": "0.1.0", "uptime_s": 60, "spool_rows": 0, "sent_rows": 7,
-            "cameras": "[]",
+            "device_id": device, "ts": ts, "version": "0.1.0", "config_hash": "ab12", "uptime_s": 60, "spool_rows": 0,
+            "sent_rows": 7, "dropped_messages": 1,
+            "cameras": [{"camera_id": "c1", "state": "waiting", "reason": "connection refused", "fps": 0.0}],
+            "control": {"command_id": "slow-1", "accepted": false, "reason": "camera c9 is not known"},
         });
         let mut decoder = ReaderBuilder::new(heartbeat_schema()).build_decoder().unwrap();
         decoder.serialize(&[row]).unwrap();
@@ -97,14 +99,20 @@ fn heartbeat_schema() -> SchemaRef {
     let count = |name| Field::new(name, DataType::UInt64, true);
     let text = |name| Field::new(name, DataType::Utf8, true);
     let real = |name| Field::new(name, DataType::Float64, true);
+    let camera = DataType::Struct(vec![text("camera_id"), text("state"), text("reason"), real("fps")].into());
+    let accepted = Field::new("accepted", DataType::Boolean, true);
+    let control = DataType::Struct(vec![text("command_id"), accepted, text("reason")].into());
     Arc::new(Schema::new(vec![
         text("device_id"),
         Field::new("ts", DataType::Timestamp(TimeUnit::Millisecond, None), true),
         text("version"),
+        text("config_hash"),
         count("uptime_s"),
-        text("cameras"),
+        Field::new("cameras", DataType::List(Arc::new(Field::new("item", camera, true))), true),
+        Field::new("control", control, true),
         count("spool_rows"),
         count("sent_rows"),
+        count("dropped_messages"),
         real("carbon_intensity_g_per_kwh"),
         real("energy_mj_total"),
     ]))
