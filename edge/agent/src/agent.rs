@@ -4,12 +4,12 @@
 //! after the other because each ends when nobody feeds it any more: cameras, detector, intake, uplink.
 
 mod parts;
+mod tasks;
 
 use std::sync::Arc;
 use std::thread::JoinHandle as ThreadHandle;
 
 use headwater_camera::{CameraState, StopSignal};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ pub struct Agent;
 /// A running agent. Dropping it does not stop the agent; cancelling the token that it was started with does.
 pub struct AgentHandle {
     state: Arc<AgentState>,
+    ended: CancellationToken,
     supervisor: JoinHandle<Result<AgentReport, AgentError>>,
 }
 
@@ -69,8 +70,13 @@ impl Agent {
         let listener = parts.bind_metrics().await?;
         let state = Arc::clone(&parts.state);
         let running = parts.run(listener)?;
-        let supervisor = tokio::spawn(supervise(running, Arc::clone(&state), shutdown));
-        Ok(AgentHandle { state, supervisor })
+        let ended = CancellationToken::new();
+        let (told, told_state) = (ended.clone().drop_guard(), Arc::clone(&state));
+        let supervisor = tokio::spawn(async move {
+            let _told = told;
+            supervise(running, told_state, shutdown).await
+        });
+        Ok(AgentHandle { state, ended, supervisor })
     }
 }
 
@@ -83,6 +89,20 @@ impl AgentHandle {
     /// A view of the agent's counters that outlives the handle.
     pub fn watch(&self) -> StatusWatch {
         StatusWatch(Arc::clone(&self.state))
+    }
+
+    /// Goes on with other settings, without losing what is tracked; what commands have changed stays changed.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`](crate::config::ConfigError::Invalid) with what cannot be used or needs a start; nothing
+    /// changes then.
+    pub fn reload(&self, config: Config) -> Result<(), AgentError> {
+        Ok(self.state.settings.reload(config)?)
+    }
+
+    /// Waits until the agent has ended; [`AgentHandle::join`] then says how.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Waits until the agent has ended.
@@ -109,7 +129,8 @@ impl StatusWatch {
 struct Running {
     cameras: Vec<ThreadHandle<()>>,
     detector: Option<ThreadHandle<()>>,
-    /// Sensors, heartbeats, metrics: they end when `local` is cancelled.
+    carbon: Option<ThreadHandle<()>>,
+    /// Sensors, heartbeats, commands, metrics: they end when `local` is cancelled.
     tasks: Vec<JoinHandle<()>>,
     intake: JoinHandle<()>,
     uplink: JoinHandle<()>,
@@ -122,7 +143,7 @@ async fn supervise(
     state: Arc<AgentState>,
     shutdown: CancellationToken,
 ) -> Result<AgentReport, AgentError> {
-    let Running { cameras, detector, tasks, intake, uplink, stop, local } = running;
+    let Running { cameras, detector, carbon, tasks, intake, uplink, stop, local } = running;
     let has_cameras = detector.is_some();
     let seeing = tokio::task::spawn_blocking(move || {
         let mut threads = cameras.into_iter().chain(detector);
@@ -142,10 +163,12 @@ async fn supervise(
     };
     seen.unwrap_or(Err(AgentError::Died { part: "detector" }))?;
     for task in tasks {
-        task.await.map_err(|_| AgentError::Died { part: "sensors, heartbeat or metrics" })?;
+        task.await.map_err(|_| AgentError::Died { part: "sensors, heartbeat, commands or metrics" })?;
     }
     intake.await.map_err(|_| AgentError::Died { part: "intake" })?;
     uplink.await.map_err(|_| AgentError::Died { part: "uplink" })?;
+    let carbon = tokio::task::spawn_blocking(move || carbon.map_or(Ok(()), ThreadHandle::join)).await;
+    carbon.is_ok_and(|ended| ended.is_ok()).then_some(()).ok_or(AgentError::Died { part: "carbon" })?;
     Ok(report(&state.status()))
 }
 
@@ -162,25 +185,5 @@ fn report(status: &AgentStatus) -> AgentReport {
         left_messages: status.spool_messages,
         dropped_rows: status.dropped_rows,
         failed_cameras: failed.map(|camera| camera.camera_id.clone()).collect(),
-    }
-}
-
-/// Sends something at once and then at every interval, until cancelled or nobody listens.
-async fn every<F>(interval_ms: u64, local: CancellationToken, items: mpsc::Sender<crate::intake::Item>, mut make: F)
-where
-    F: FnMut() -> crate::intake::Item + Send,
-{
-    let mut ticks = tokio::time::interval(std::time::Duration::from_millis(interval_ms));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            () = local.cancelled() => return,
-            _ = ticks.tick() => {
-                if items.send(make()).await.is_err() {
-                    return;
-                }
-            }
-        }
     }
 }

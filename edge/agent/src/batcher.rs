@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use headwater_proto::batch::detections::DetectionRow;
+use headwater_proto::batch::events::EventRow;
 use headwater_proto::batch::frames::FrameRow;
 
 use crate::intake::Observation;
 
-/// Rows that wait for others. Frames and their detections leave together, so that neither topic runs ahead.
+/// Rows that wait for others. Frames, their detections and events leave together, so that no topic runs ahead.
 pub(crate) struct Batcher {
     rows: usize,
     linger: Duration,
@@ -21,6 +22,7 @@ pub(crate) struct Batcher {
 pub(crate) struct Rows {
     pub(crate) frames: Vec<FrameRow>,
     pub(crate) detections: Vec<DetectionRow>,
+    pub(crate) events: Vec<EventRow>,
 }
 
 impl Batcher {
@@ -33,6 +35,7 @@ impl Batcher {
         self.first_at.get_or_insert(now);
         self.filled.frames.push(observation.frame);
         self.filled.detections.extend(observation.detections);
+        self.filled.events.extend(observation.events);
         let is_full = self.filled.frames.len() >= self.rows || self.filled.detections.len() >= self.rows;
         if is_full { self.take() } else { None }
     }
@@ -82,7 +85,7 @@ mod tests {
             y2: 1.0,
             track_id: None,
         };
-        Observation { frame: row, detections: vec![detection; detections] }
+        Observation { frame: row, detections: vec![detection; detections], events: Vec::new() }
     }
 
     fn sizes(rows: Option<Rows>) -> Option<(usize, usize)> {

@@ -29,7 +29,7 @@ pub(crate) fn open(config: &CameraConfig) -> Result<Feed, AgentError> {
             })?;
             let kind = kind.ok_or_else(|| AgentError::NoSource { camera: config.id.clone() })?;
             let (fps, reconnect, ffmpeg) = (config.fps, config.reconnect, config.ffmpeg.clone());
-            Ok(Feed::Live { kind, fps, reconnect, ffmpeg })
+            Ok(Feed::Live { kind: Box::new(kind), fps, reconnect, ffmpeg })
         }
     }
 }
@@ -37,14 +37,17 @@ pub(crate) fn open(config: &CameraConfig) -> Result<Feed, AgentError> {
 /// How a camera's frames are looked at. The motion gate and the look at the picture's health are for live cameras where
 /// the settings do not say otherwise: a recording is there to be measured, and a picture in a file may be still.
 pub(crate) fn sight(config: &CameraConfig) -> SightOptions {
-    let is_live = config.source.is_live();
-    let gated = config.motion.enabled.unwrap_or(is_live);
     SightOptions {
         masks: config.masks.clone(),
-        motion: gated.then_some(MotionOptions { enabled: Some(true), ..config.motion }),
-        health: is_live.then_some(config.health),
+        motion: is_gated(config).then_some(MotionOptions { enabled: Some(true), ..config.motion }),
+        health: config.source.is_live().then_some(config.health),
         thumbnail: config.thumbnail,
     }
+}
+
+/// Whether frames in which nothing moves are left out.
+pub(crate) fn is_gated(config: &CameraConfig) -> bool {
+    config.motion.enabled.unwrap_or(config.source.is_live())
 }
 
 /// The password in a file, without the line end that editors leave behind it.
@@ -69,9 +72,8 @@ mod tests {
         let file = folder.path().join("password");
         std::fs::write(&file, "from file\n").unwrap();
         let text = format!("id = 'd'\nsource = 'rtsp'\nurl = 'rtsp://ann@door/'\npassword_file = {file:?}");
-        let Feed::Live { kind: LiveKind::Rtsp { address, .. }, .. } = open(&camera(&text)).unwrap() else {
-            panic!("no rtsp camera")
-        };
+        let Feed::Live { kind, .. } = open(&camera(&text)).unwrap() else { panic!("no live camera") };
+        let LiveKind::Rtsp { address, .. } = *kind else { panic!("no rtsp camera") };
         assert_eq!(address.credentials().unwrap().password.reveal(), "from file");
     }
 

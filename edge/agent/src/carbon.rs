@@ -1,89 +1,61 @@
-//! Carbon: what the electricity costs the climate now, and how much detection does about it.
+//! Carbon: a thread asks the source of intensities, and what is known goes to whoever looks at cameras.
 //!
-//! [`signal`] knows the intensity at a time, [`policy`] decides the step, [`Ladder`] says what a step means for a camera.
-//! All of it is pure: the clock's time comes in as a number.
+//! What is asked, and what follows from it, is the business of `headwater-carbon`; here are its thread and its log.
 
-mod policy;
-mod signal;
+pub(crate) mod control;
 
-pub use policy::{Policy, Step};
-pub use signal::{CarbonSignal, TraceError};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Shares of the frame rate below full tiers, percent.
-const SHARES_PERCENT: [u8; 2] = [50, 25];
+use headwater_camera::StopSignal;
+use headwater_carbon::{Follower, Notice, Outlook, Provider};
+use tokio::sync::watch;
 
-/// What a camera does at a step: first its tiers one after the other, then fewer frames at the last tier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ladder {
-    tiers: Vec<u32>,
-}
+use crate::clock;
 
-/// How a camera is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effort {
-    /// Input size of the network, pixels.
-    pub tier: u32,
-    /// How many of a hundred frames are looked at.
-    pub share_percent: u8,
-}
+/// How often the present is read from what is known, at least.
+const LOOK_INTERVAL_MS: i64 = 30_000;
 
-impl Ladder {
-    /// A ladder along these input sizes, the best first.
-    pub fn new(tiers: &[u32]) -> Self {
-        Self { tiers: tiers.to_vec() }
-    }
+/// What is known now; nothing before the source was first asked, and where there is none.
+pub(crate) type OutlookWatch = watch::Receiver<Option<Arc<Outlook>>>;
 
-    /// The effort at a step; beyond the last rung it is the last rung. Nothing when there is no tier at all.
-    pub fn effort(&self, step: usize) -> Option<Effort> {
-        let last = self.tiers.last()?;
-        let share = |below: usize| SHARES_PERCENT[below.min(SHARES_PERCENT.len() - 1)];
-        Some(match self.tiers.get(step) {
-            Some(&tier) => Effort { tier, share_percent: 100 },
-            None => Effort { tier: *last, share_percent: share(step - self.tiers.len()) },
-        })
-    }
-}
-
-/// Which frames are looked at when only a share of them is: as evenly spread as can be.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Cadence {
-    credit_percent: u32,
-}
-
-impl Cadence {
-    /// Whether the next frame is looked at, at this share.
-    pub fn looks_at_next(&mut self, share_percent: u8) -> bool {
-        self.credit_percent += u32::from(share_percent);
-        let looks = self.credit_percent >= 100;
-        if looks {
-            self.credit_percent %= 100;
+/// Asks until stopped. Blocks for as long as a question takes.
+pub(crate) fn follow(
+    mut provider: Box<dyn Provider>,
+    mut follower: Follower,
+    outlooks: &watch::Sender<Option<Arc<Outlook>>>,
+    stop: &StopSignal,
+) {
+    loop {
+        let now_ms = clock::now_ms();
+        if now_ms >= follower.due_ms() {
+            let answer = provider.fetch(now_ms);
+            say(follower.answered(clock::now_ms(), answer));
         }
-        looks
+        let now_ms = clock::now_ms();
+        let (outlook, notice) = follower.outlook(now_ms);
+        say(notice);
+        let next_ms = outlook.forecast.first().map_or(i64::MAX, |point| point.at_ms);
+        outlooks.send_replace(Some(Arc::new(outlook)));
+        let wait_ms = next_ms.min(follower.due_ms()).saturating_sub(now_ms).clamp(1, LOOK_INTERVAL_MS);
+        if stop.wait(Duration::from_millis(wait_ms as u64)) {
+            return;
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ladder_goes_down_the_tiers_and_then_the_rate() {
-        let ladder = Ladder::new(&[416, 320, 256]);
-        let rungs: Vec<(u32, u8)> =
-            (0..7).filter_map(|step| ladder.effort(step).map(|effort| (effort.tier, effort.share_percent))).collect();
-        assert_eq!(rungs, [(416, 100), (320, 100), (256, 100), (256, 50), (256, 25), (256, 25), (256, 25)]);
-        assert_eq!(Ladder::new(&[]).effort(0), None);
-    }
-
-    #[test]
-    fn a_share_of_frames_is_spread_evenly() {
-        let looked = |share| {
-            let mut cadence = Cadence::default();
-            (0..8).map(|_| if cadence.looks_at_next(share) { '#' } else { '.' }).collect::<String>()
-        };
-        assert_eq!(looked(100), "########");
-        assert_eq!(looked(50), ".#.#.#.#");
-        assert_eq!(looked(25), "...#...#");
-        assert_eq!(looked(0), "........");
+fn say(notice: Option<Notice>) {
+    match notice {
+        None => {}
+        Some(Notice::Fresh { source }) => tracing::info!(source, "carbon intensity is known"),
+        Some(Notice::FellBack { g_per_kwh, source }) => {
+            tracing::warn!(g_per_kwh, source, "carbon intensity is not known; a factor of the year stands in");
+        }
+        Some(Notice::Failed { reason, needs_a_person: true, again_ms }) => {
+            tracing::error!(reason, again_ms, "carbon intensity not answered; a setting must be changed");
+        }
+        Some(Notice::Failed { reason, needs_a_person: false, again_ms }) => {
+            tracing::warn!(reason, again_ms, "carbon intensity not answered");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Here is what can be set and what holds when it is not. Whether it makes sense is in [`validate`]; nothing is opened.
 
 mod camera;
+mod reload;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use headwater_carbon::CarbonSettings;
+use headwater_sensors::{EnergySettings, SensorSettings};
+use headwater_spool::{SpoolOptions, SyncPolicy};
 use serde::Deserialize;
 
 pub use camera::{CameraConfig, SourceKind};
@@ -45,18 +49,21 @@ pub struct Config {
     /// How the broker is spoken to.
     #[serde(default)]
     pub uplink: UplinkConfig,
-    /// The device's own temperature and load.
+    /// What the box measures about itself and its surroundings.
     #[serde(default)]
-    pub sensors: SensorsConfig,
+    pub sensors: SensorSettings,
     /// Heartbeats.
     #[serde(default)]
     pub status: StatusConfig,
     /// Carbon intensity, and what is done about it.
     #[serde(default)]
-    pub carbon: CarbonConfig,
-    /// What the machine draws; without it no energy is reported.
+    pub carbon: CarbonSettings,
+    /// How energy is known; the best way that the box has when nothing is said.
     #[serde(default)]
-    pub energy: Option<EnergyConfig>,
+    pub energy: EnergySettings,
+    /// Commands from the broker.
+    #[serde(default)]
+    pub control: ControlConfig,
     /// Prometheus metrics over HTTP; without it there is no listener.
     #[serde(default)]
     pub metrics: Option<MetricsConfig>,
@@ -86,6 +93,31 @@ pub struct SpoolConfig {
     pub sync: SpoolSync,
     /// How much a power cut may take under [`SpoolSync::Interval`], milliseconds.
     pub sync_interval_ms: u64,
+}
+
+impl SpoolConfig {
+    /// The same for the spool.
+    pub(crate) fn options(&self) -> SpoolOptions {
+        SpoolOptions {
+            max_age_ms: self.max_age_s.map(|max_age_s| max_age_s.saturating_mul(1000)),
+            when_full: match self.when_full {
+                WhenFull::DropOldest => headwater_spool::WhenFull::DropOldest,
+                WhenFull::StopCameras => headwater_spool::WhenFull::Refuse,
+            },
+            sync: match self.sync {
+                SpoolSync::Always => SyncPolicy::EveryMessage,
+                // The last look before the interval is over flushes.
+                SpoolSync::Interval => SyncPolicy::Interval { ms: self.sync_interval_ms - self.tend_interval_ms() },
+                SpoolSync::Never => SyncPolicy::Never,
+            },
+            ..SpoolOptions::bounded(self.max_bytes)
+        }
+    }
+
+    /// How often the spool is looked after, milliseconds.
+    pub(crate) fn tend_interval_ms(&self) -> u64 {
+        self.sync_interval_ms.min(1000)
+    }
 }
 
 /// What happens when the spool is full.
@@ -126,16 +158,6 @@ pub struct UplinkConfig {
     pub client_configs: BTreeMap<String, String>,
 }
 
-/// The device's own temperature and load.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SensorsConfig {
-    /// Whether they are read.
-    pub enabled: bool,
-    /// Milliseconds between readings.
-    pub interval_ms: u64,
-}
-
 /// Heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -144,28 +166,13 @@ pub struct StatusConfig {
     pub interval_ms: u64,
 }
 
-/// Carbon intensity of the electricity, and at which intensity detection does less.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// Commands from the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CarbonConfig {
-    /// A constant intensity, grams of CO₂ equivalent a kilowatt-hour.
-    pub constant_g_per_kwh: Option<f64>,
-    /// A CSV file with the columns `timestamp` and `g_per_kwh`, instead of a constant.
-    pub trace: Option<PathBuf>,
-    /// Ascending intensities; at the first the second tier begins, and so on; past the tiers the frame rate halves twice.
-    pub thresholds_g_per_kwh: Vec<f64>,
-    /// How far the intensity must fall below a threshold before the step is taken back.
-    pub hysteresis_g_per_kwh: f64,
-    /// The least time between two steps, milliseconds.
-    pub dwell_ms: u64,
-}
-
-/// What the machine draws.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EnergyConfig {
-    /// What one busy core draws over an idle one, watts.
-    pub busy_watts: f64,
+pub struct ControlConfig {
+    /// Whether they are followed. Whoever may write the topic `edge-control` may then command, so it is off unless it is
+    /// said: give the topic an ACL first.
+    pub enabled: bool,
 }
 
 /// Prometheus metrics over HTTP.
@@ -200,27 +207,9 @@ impl Default for UplinkConfig {
     }
 }
 
-impl Default for SensorsConfig {
-    fn default() -> Self {
-        Self { enabled: true, interval_ms: 10_000 }
-    }
-}
-
 impl Default for StatusConfig {
     fn default() -> Self {
         Self { interval_ms: 5_000 }
-    }
-}
-
-impl Default for CarbonConfig {
-    fn default() -> Self {
-        Self {
-            constant_g_per_kwh: None,
-            trace: None,
-            thresholds_g_per_kwh: Vec::new(),
-            hysteresis_g_per_kwh: 20.0,
-            dwell_ms: 60_000,
-        }
     }
 }
 
@@ -315,10 +304,11 @@ impl Config {
             batch: BatchConfig::default(),
             spool: SpoolConfig::default(),
             uplink: UplinkConfig::default(),
-            sensors: SensorsConfig::default(),
+            sensors: SensorSettings::default(),
             status: StatusConfig::default(),
-            carbon: CarbonConfig::default(),
-            energy: None,
+            carbon: CarbonSettings::default(),
+            energy: EnergySettings::default(),
+            control: ControlConfig::default(),
             metrics: None,
         }
     }

@@ -1,132 +1,125 @@
 //! The detector's thread: takes the newest frame of each camera in turn, detects, and makes rows of what it saw.
 //!
 //! One thread for all cameras, so that the time of a detection is the time of that detection and not of a queue. Carbon
-//! control stands here because here is where effort is spent.
+//! control stands here because here is where effort is spent, and settings that change while the agent runs are taken
+//! over here, between two frames.
+
+pub(crate) mod watched;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 
 use headwater_camera::{Board, Taken};
-use headwater_detector::{ClassId, DetectOptions, Detection, Detector, DetectorError, MODEL_NAME, RgbFrame};
-use headwater_proto::batch::detections::DetectionRow;
+use headwater_detector::{Detector, DetectorError, RgbFrame};
 use headwater_proto::batch::frames::FrameRow;
-use tokio::sync::mpsc;
+use headwater_sensors::EnergyAccount;
+use headwater_sensors::cpu::ThreadsTime;
+use tokio::sync::{mpsc, watch};
 
-use crate::carbon::{CarbonSignal, Ladder, Policy, Step};
 use crate::clock;
-use crate::energy::{EnergyModel, METHOD_CPU_MODEL, METHOD_NONE};
+use crate::config::Config;
+use crate::error::chain;
 use crate::intake::{Item, Observation};
-use crate::live::{CameraLive, PowerLive};
+use crate::live::PowerLive;
+use watched::WatchedCamera;
+
+/// The class that `persons_detected` counts.
+const PERSON: &str = "person";
 
 /// What the detector's thread needs.
 pub(crate) struct Watch {
     pub(crate) device_id: Arc<str>,
     pub(crate) detector: Detector,
+    /// Threads that a detection computes on.
+    pub(crate) threads: usize,
+    /// How long those threads were busy.
+    pub(crate) pool: ThreadsTime,
     pub(crate) board: Arc<Board>,
     pub(crate) cameras: Vec<WatchedCamera>,
-    pub(crate) signal: Option<Arc<CarbonSignal>>,
-    pub(crate) policy: Policy,
-    pub(crate) energy: Option<EnergyModel>,
+    pub(crate) settings: watch::Receiver<Arc<Config>>,
+    pub(crate) energy: Arc<EnergyAccount>,
     pub(crate) power: Arc<PowerLive>,
     pub(crate) intake: mpsc::Sender<Item>,
 }
 
-/// What it must know of a camera.
-pub(crate) struct WatchedCamera {
-    pub(crate) id: Arc<str>,
-    /// Everything but the input size, which is the ladder's.
-    pub(crate) options: DetectOptions,
-    pub(crate) ladder: Ladder,
-    pub(crate) share_percent: Arc<AtomicU8>,
-    pub(crate) live: Arc<CameraLive>,
-}
-
 impl Watch {
     /// Detects until every camera is closed, or nobody takes the rows any more.
-    pub(crate) fn run(self) {
-        let mut step = Step::default();
+    pub(crate) fn run(mut self) {
         while let Some(taken) = self.board.take() {
-            step = self.follow_carbon(step);
-            let Some(camera) = self.cameras.get(taken.camera) else { continue };
-            match self.look(camera, &taken, step) {
-                Ok(observation) => {
-                    if self.intake.blocking_send(Item::Observation(observation)).is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
+            self.follow_settings();
+            let observation = match self.look(&taken) {
+                None => continue,
+                Some(Ok(observation)) => observation,
+                Some(Err(error)) => {
                     // The frame is counted as not looked at; the next one may be good.
+                    let camera = &self.cameras[taken.camera];
                     camera.live.count_skipped(1);
-                    let reason = crate::error::chain(&error);
+                    let reason = chain(&error);
                     tracing::warn!(camera = %camera.id, frame = taken.frame.number, %reason, "frame not detected");
+                    continue;
                 }
+            };
+            if self.intake.blocking_send(Item::Observation(observation)).is_err() {
+                return;
             }
         }
     }
 
-    fn follow_carbon(&self, step: Step) -> Step {
-        let now_ms = clock::now_ms();
-        let intensity = self.signal.as_ref().and_then(|signal| signal.at(now_ms));
-        let next = self.policy.next(step, intensity, now_ms);
-        if next.number != step.number {
-            tracing::info!(step = next.number, intensity_g_per_kwh = intensity, "carbon step changed");
-            self.power.set_step(next.number);
+    /// Takes over settings that have changed. They were validated, so that only a defect keeps a camera from them.
+    fn follow_settings(&mut self) {
+        if !self.settings.has_changed().unwrap_or(false) {
+            return;
         }
-        for camera in &self.cameras {
-            if let Some(effort) = camera.ladder.effort(next.number) {
-                camera.share_percent.store(effort.share_percent, Ordering::Relaxed);
+        let settings = Arc::clone(&self.settings.borrow_and_update());
+        for (camera, wanted) in self.cameras.iter_mut().zip(&settings.cameras) {
+            if let Err(error) = camera.follow(wanted) {
+                tracing::error!(camera = %camera.id, reason = chain(&error), "settings not taken over");
             }
         }
-        next
     }
 
-    fn look(&self, camera: &WatchedCamera, taken: &Taken, step: Step) -> Result<Observation, DetectorError> {
+    fn look(&mut self, taken: &Taken) -> Option<Result<Observation, DetectorError>> {
+        let camera = self.cameras.get_mut(taken.camera)?;
+        camera.follow_carbon(clock::now_ms(), Instant::now(), &self.power);
+        let tier = camera.tier();
         let picture = &taken.frame.picture;
-        let input_size = camera.ladder.effort(step.number).map_or(camera.options.input_size, |effort| effort.tier);
-        let options = DetectOptions { input_size, ..camera.options };
-        let rgb = RgbFrame::new(picture.width, picture.height, &picture.pixels)?;
         let started = Instant::now();
-        let detections = self.detector.detect(&rgb, &options)?;
-        let inference_ms = started.elapsed().as_secs_f64() * 1000.0;
-        let energy_mj = self.energy.map(|model| model.cost_mj(inference_ms));
-        energy_mj.iter().for_each(|&energy_mj| self.power.add_energy_mj(energy_mj));
-        let persons = detections.iter().filter(|detection| detection.class == ClassId::PERSON).count();
-        camera.live.count_frame(persons as u32, detections.len() as u64, inference_ms, input_size);
-        let frame = FrameRow {
+        let busy = self.pool.read();
+        let span = self.energy.begin(&camera.id, self.threads, started);
+        let rgb = RgbFrame::new(picture.width, picture.height, &picture.pixels);
+        let detections = match rgb.and_then(|rgb| self.detector.detect(&rgb, &camera.options(tier))) {
+            Ok(detections) => detections,
+            Err(error) => return Some(Err(error)),
+        };
+        let ended = Instant::now();
+        let elapsed = ended.duration_since(started);
+        // At most, where it is not known.
+        let longest = elapsed.saturating_mul(u32::try_from(self.threads).unwrap_or(u32::MAX));
+        let cpu = self.pool.read().zip(busy).map_or(longest, |(after, before)| after.saturating_sub(before));
+        let energy = span.finish(cpu, ended);
+        let inference_ms = elapsed.as_secs_f64() * 1000.0;
+        let mut frame = FrameRow {
             device_id: Arc::clone(&self.device_id),
             camera_id: Arc::clone(&camera.id),
             ts: taken.frame.ts,
             frame: taken.frame.number,
-            persons_detected: saturated(persons),
-            objects_detected: saturated(detections.len()),
+            persons_detected: 0,
+            objects_detected: 0,
             width: saturated(picture.width as usize),
             height: saturated(picture.height as usize),
-            model: MODEL_NAME.into(),
-            tier: input_size.to_string().into(),
+            model: self.detector.model_name().into(),
+            tier: tier.to_string().into(),
             inference_ms: inference_ms as f32,
-            energy_mj: energy_mj.map(|energy_mj| energy_mj as f32),
-            energy_method: if energy_mj.is_some() { METHOD_CPU_MODEL } else { METHOD_NONE }.into(),
+            energy_mj: energy.energy_mj.map(|energy_mj| energy_mj as f32),
+            energy_method: energy.method.into(),
             skipped: taken.skipped,
         };
-        let detections = detections.iter().map(|detection| row_of(detection, &frame)).collect();
-        Ok(Observation { frame, detections })
-    }
-}
-
-fn row_of(detection: &Detection, frame: &FrameRow) -> DetectionRow {
-    DetectionRow {
-        device_id: Arc::clone(&frame.device_id),
-        camera_id: Arc::clone(&frame.camera_id),
-        ts: frame.ts,
-        frame: frame.frame,
-        class: detection.class.name().into(),
-        confidence: detection.confidence,
-        x1: detection.x1,
-        y1: detection.y1,
-        x2: detection.x2,
-        y2: detection.y2,
-        track_id: None,
+        let seen = camera.see(&detections, &frame, taken.frame.steady_ms);
+        let persons = seen.detections.iter().filter(|row| &*row.class == PERSON).count();
+        frame.persons_detected = saturated(persons);
+        frame.objects_detected = saturated(seen.detections.len());
+        camera.live.count_frame(persons as u32, seen.detections.len() as u64, inference_ms, tier);
+        Some(Ok(Observation { frame, detections: seen.detections, events: seen.events }))
     }
 }
 

@@ -4,8 +4,9 @@ use std::error::Error;
 
 use headwater_camera::{AddressError, CameraError};
 
-use crate::carbon::TraceError;
 use crate::config::ConfigError;
+use crate::control::remote::RemoteError;
+use crate::detection::watched::WatchError;
 use crate::uplink::UplinkError;
 
 /// A failed step of an agent.
@@ -26,9 +27,21 @@ pub enum AgentError {
     /// A camera without path or URL.
     #[error("camera {camera} has no path and no url")]
     NoSource { camera: String },
-    /// The carbon trace cannot be used.
-    #[error("opening the carbon trace")]
-    Carbon { source: Box<TraceError> },
+    /// The source of carbon intensities cannot be used.
+    #[error("opening the source of carbon intensities")]
+    Carbon { source: Box<headwater_carbon::SignalError> },
+    /// A camera cannot be watched as its settings say.
+    #[error("watching camera {camera}")]
+    Watch { camera: String, source: Box<WatchError> },
+    /// The way to know energy that the settings name is not to be had.
+    #[error("measuring energy")]
+    Energy { source: Box<headwater_sensors::EnergyError> },
+    /// The sensors cannot be started.
+    #[error("starting the sensors")]
+    Sensors { source: Box<headwater_sensors::SensorsError> },
+    /// What commands have changed before cannot be read.
+    #[error(transparent)]
+    Remote { source: RemoteError },
     /// The spool cannot be opened.
     #[error("opening the spool")]
     Spool { source: Box<headwater_spool::SpoolError> },

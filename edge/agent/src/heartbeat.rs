@@ -18,6 +18,7 @@ pub(crate) fn heartbeat(status: &AgentStatus, before: &AgentStatus, elapsed_ms: 
             fps: frames as f64 * 1000.0 / elapsed_ms.max(1) as f64,
             skipped: camera.skipped,
             tier: camera.tier.to_string(),
+            energy_mj: camera.energy_mj,
         }
     };
     Heartbeat {
@@ -33,12 +34,15 @@ pub(crate) fn heartbeat(status: &AgentStatus, before: &AgentStatus, elapsed_ms: 
         sent_rows: status.sent_rows,
         carbon_intensity_g_per_kwh: status.carbon_intensity_g_per_kwh,
         energy_mj_total: status.energy_mj_total,
+        dropped_messages: status.spool.dropped_records + status.spool.expired_records,
+        control: status.control.clone(),
     }
 }
 
 /// The word for how a camera is: of one that delivers pictures which show nothing it is what is wrong with them.
 fn state_of(camera: &CameraSnapshot) -> &'static str {
     match camera.state {
+        CameraState::Running if camera.is_paused => "paused",
         CameraState::Running if camera.vitals.is_dark => "dark",
         CameraState::Running if camera.vitals.is_frozen => "frozen",
         state => state.as_str(),

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use headwater_proto::batch::detections::{self, DetectionRow};
+use headwater_proto::batch::events::{self, EventRow};
 use headwater_proto::batch::frames::{self, FrameRow};
 use headwater_proto::batch::headers::Headers;
 use headwater_proto::batch::sensors::{self, SensorRow};
 use headwater_proto::batch::status::{self, Heartbeat};
-use headwater_proto::batch::{self, BatchError, EDGE_DATA, EDGE_DETECTIONS, EDGE_SENSORS, EDGE_STATUS};
+use headwater_proto::batch::{self, BatchError, EDGE_DATA, EDGE_DETECTIONS, EDGE_EVENTS, EDGE_SENSORS, EDGE_STATUS};
 use headwater_spool::SpoolError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,7 @@ pub(crate) enum Item {
 pub(crate) struct Observation {
     pub(crate) frame: FrameRow,
     pub(crate) detections: Vec<DetectionRow>,
+    pub(crate) events: Vec<EventRow>,
 }
 
 /// The task's state.
@@ -124,11 +126,14 @@ impl Intake {
     }
 
     async fn send_rows(&mut self, rows: Option<Rows>) {
-        let Some(Rows { frames, detections }) = rows else { return };
+        let Some(Rows { frames, detections, events }) = rows else { return };
         self.send(EDGE_DATA, frames::SCHEMA, encoded(frames::to_batch(&frames)), frames.len()).await;
         if !detections.is_empty() {
             let encoded = encoded(detections::to_batch(&detections));
             self.send(EDGE_DETECTIONS, detections::SCHEMA, encoded, detections.len()).await;
+        }
+        if !events.is_empty() {
+            self.send(EDGE_EVENTS, events::SCHEMA, encoded(events::to_batch(&events)), events.len()).await;
         }
     }
 

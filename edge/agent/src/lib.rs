@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! camera ─▶ board ─▶ detection ─▶ intake ─▶ outbox ─▶ uplink ─▶ Kafka
-//! thread    newest    thread      batches   spool     one task
-//! a camera  wins         ▲        numbers   on disk
-//!                        └ carbon: tier and frame rate
+//! thread    newest    detect ▸     batches   spool     one task    │
+//! a camera  wins      track ▸      numbers   on disk               │ edge-control
+//!                     count ◀─ carbon ◀──── settings ◀─────────────┘
 //! ```
 //!
 //! [`Agent::start`] runs a device with a [`Config`]; [`command`] is the command line, which `headwater-edge` is made of
@@ -14,19 +14,20 @@
 mod agent;
 mod batcher;
 mod camera;
-pub mod carbon;
+mod carbon;
 mod clock;
 pub mod command;
 pub mod config;
+mod control;
 mod detection;
-mod energy;
+mod effort;
 mod error;
 mod heartbeat;
 mod intake;
 mod live;
 mod metrics;
 mod outbox;
-mod sensors;
+mod settings;
 mod state;
 mod uplink;
 

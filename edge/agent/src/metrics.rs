@@ -31,7 +31,7 @@ use crate::state::AgentState;
 pub(crate) type InferenceTimes = Family<Labels, Histogram>;
 
 /// The labels of a camera's series.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct Labels {
     pub(crate) device: String,
     pub(crate) camera: String,
@@ -119,6 +119,9 @@ fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
     gauge("camera_broken", "1 while the camera is asked only now and then", |camera| {
         i64::from(camera.state == CameraState::Broken)
     });
+    gauge("camera_paused", "1 while a command or a setting says that it is not looked at", |camera| {
+        i64::from(camera.is_paused)
+    });
     gauge("camera_frozen", "1 while the picture does not change", |camera| i64::from(camera.vitals.is_frozen));
     gauge("camera_dark", "1 while the picture is black or covered", |camera| i64::from(camera.vitals.is_dark));
 }
@@ -134,7 +137,7 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
     counter("sent_messages", "Messages that the broker took", status.sent_messages);
     counter("rejected_messages", "Messages that the broker will never take", status.rejected_messages);
     let spool = &status.spool;
-    counter("spool_dropped_rows", "Rows dropped because the spool was full", status.dropped_rows);
+    counter("spool_dropped_rows", "Rows dropped because the spool was full", spool.dropped_rows);
     counter("spool_expired_rows", "Rows dropped because they were too old", spool.expired_rows);
     counter("spool_lost_rows", "Rows that the disk did not take", status.lost_rows);
     counter("spool_refused", "Attempts to put a message into a spool that was full", spool.refused_records);
@@ -152,6 +155,7 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
     gauge("spool_oldest_age_s", "Age of the oldest message on disk", spool.oldest_age_ms.unwrap_or(0) as f64 / 1000.0);
     gauge("spool_held", "1 while cameras wait because the spool is full", f64::from(u8::from(status.is_held)));
     gauge("uplink_connected", "1 while the broker takes messages", f64::from(u8::from(status.uplink_connected)));
+    gauge("upload_deferred", "1 while uploads wait for cleaner electricity", f64::from(u8::from(status.defers_upload)));
     gauge("carbon_step", "Steps down from full effort", status.carbon_step as f64);
     if let Some(intensity) = status.carbon_intensity_g_per_kwh {
         gauge("carbon_intensity_g_per_kwh", "Carbon intensity of the electricity", intensity);

@@ -3,22 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::carbon::CarbonSignal;
-use crate::clock;
-use crate::live::{AgentStatus, CameraLive, PowerLive, UplinkLive};
+use headwater_sensors::{EnergyAccount, Sensors};
+
+use crate::carbon::OutlookWatch;
+use crate::config::CameraConfig;
+use crate::live::{AgentStatus, CameraLive, CameraSnapshot, PowerLive, UplinkLive};
 use crate::metrics::InferenceTimes;
 use crate::outbox::Outbox;
+use crate::settings::LiveSettings;
 
 pub(crate) struct AgentState {
     pub(crate) device_id: String,
     pub(crate) boot: String,
-    pub(crate) config_hash: String,
     pub(crate) started_ms: i64,
+    pub(crate) settings: Arc<LiveSettings>,
     pub(crate) cameras: Vec<Arc<CameraLive>>,
     pub(crate) uplink: Arc<UplinkLive>,
     pub(crate) power: Arc<PowerLive>,
-    pub(crate) signal: Option<Arc<CarbonSignal>>,
-    pub(crate) has_energy: bool,
+    pub(crate) energy: Arc<EnergyAccount>,
+    pub(crate) outlook: OutlookWatch,
+    pub(crate) sensors: Arc<Sensors>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) inference_times: InferenceTimes,
 }
@@ -26,12 +30,21 @@ pub(crate) struct AgentState {
 impl AgentState {
     pub(crate) fn status(&self) -> AgentStatus {
         let spool = self.outbox.stats();
+        let outlook = self.outlook.borrow().clone();
+        let current = outlook.map(|outlook| outlook.current);
+        let energy = self.energy.cameras();
+        let settings = self.settings.current();
+        let camera = |(camera, settings): (&Arc<CameraLive>, &CameraConfig)| CameraSnapshot {
+            energy_mj: energy.get(camera.id()).map(|energy| energy.energy_mj),
+            is_paused: settings.paused,
+            ..camera.snapshot()
+        };
         AgentStatus {
             device_id: self.device_id.clone(),
             boot: self.boot.clone(),
-            config_hash: self.config_hash.clone(),
+            config_hash: settings.fingerprint(),
             started_ms: self.started_ms,
-            cameras: self.cameras.iter().map(|camera| camera.snapshot()).collect(),
+            cameras: self.cameras.iter().zip(&settings.cameras).map(camera).collect(),
             uplink_connected: self.uplink.connected.load(Relaxed),
             sent_rows: self.uplink.sent_rows.load(Relaxed),
             sent_messages: self.uplink.sent_messages.load(Relaxed),
@@ -39,13 +52,18 @@ impl AgentState {
             spool_rows: spool.rows,
             spool_messages: spool.records,
             spool_bytes: spool.waiting_bytes,
-            dropped_rows: spool.dropped_rows,
+            dropped_rows: spool.dropped_rows + spool.expired_rows,
             lost_rows: self.outbox.lost_rows(),
             is_held: self.outbox.is_held(),
             spool,
-            carbon_intensity_g_per_kwh: self.signal.as_ref().and_then(|signal| signal.at(clock::now_ms())),
+            carbon_intensity_g_per_kwh: current.map(|current| current.g_per_kwh),
+            carbon_origin: current.map(|current| current.origin.name()),
             carbon_step: self.power.step(),
-            energy_mj_total: self.has_energy.then(|| self.power.energy_mj()),
+            defers_upload: self.power.defers_upload(),
+            energy_mj_total: self.energy.total_mj(),
+            energy_method: self.energy.method_name(),
+            dropped_readings: self.sensors.dropped(),
+            control: self.settings.acknowledgement(),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! The only place of the agent that knows Kafka.
 
+mod commands;
 mod link;
 mod topics;
 
@@ -14,18 +15,21 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use headwater_proto::batch::BatchError;
 use headwater_proto::batch::headers::Headers;
 use headwater_spool::{ReadLimit, SpoolError};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::config::UplinkConfig;
-use crate::live::UplinkLive;
+use crate::config::{Config, UplinkConfig};
+use crate::live::{PowerLive, UplinkLive};
 use crate::outbox::{Message, Outbox, Spooled};
+pub(crate) use commands::{Commands, send_command};
 use link::{Link, Notice};
 
 /// Messages that are with librdkafka at once.
@@ -49,6 +53,9 @@ pub enum UplinkError {
     /// A message was not delivered.
     #[error("delivering message {seq} to topic {topic}")]
     Deliver { topic: String, seq: u64, source: KafkaError },
+    /// A command has a number that JSON does not know.
+    #[error("writing a command")]
+    Command { source: BatchError },
     /// The spool cannot be read or acknowledged.
     #[error("reading the spool")]
     Spool { source: SpoolError },
@@ -64,6 +71,9 @@ pub(crate) struct Uplink {
     brokers: String,
     outbox: Arc<Outbox>,
     live: Arc<UplinkLive>,
+    power: Arc<PowerLive>,
+    /// Whether the topic of commands is to be there.
+    takes_commands: bool,
     link: Link,
     started: Instant,
     /// When a shutdown stops waiting; set once the outbox is closed.
@@ -103,20 +113,21 @@ impl Uplink {
     /// # Errors
     /// [`UplinkError::Client`].
     pub(crate) fn new(
-        brokers: &str,
-        device_id: &str,
-        config: UplinkConfig,
+        config: &Config,
         outbox: Arc<Outbox>,
         live: Arc<UplinkLive>,
+        power: Arc<PowerLive>,
     ) -> Result<Self, UplinkError> {
-        let client = client_config(brokers, device_id, &config.client_configs);
+        let client = client_config(&config.bootstrap_servers, &config.device_id, &config.uplink.client_configs);
         drop(producer(&client, Heard::default())?);
         Ok(Self {
             client,
-            config,
-            brokers: brokers.to_owned(),
+            config: config.uplink.clone(),
+            brokers: config.bootstrap_servers.clone(),
             outbox,
             live,
+            power,
+            takes_commands: config.control.enabled,
             link: Link::default(),
             started: Instant::now(),
             deadline: None,
@@ -153,7 +164,7 @@ impl Uplink {
         self.note_closed();
         let admin = client_config(&self.brokers, "", &self.config.client_configs);
         tokio::select! {
-            ensured = topics::ensure(&admin, &self.brokers, self.config.partitions, self.config.replicas) => ensured?,
+            ensured = topics::ensure(&admin, &self.brokers, &self.config, self.takes_commands) => ensured?,
             () = self.out_of_time() => return Ok(Ended::OutOfTime),
         }
         let heard = Heard::default();
@@ -184,14 +195,15 @@ impl Uplink {
                 delivered = first_delivery(&mut session.in_flight) => self.delivered(session, delivered).await?,
                 () = self.outbox.changed(), if has_room && !closed => {}
                 () = at(deadline) => return Ok(Ended::OutOfTime),
-                () = tokio::time::sleep(LOOK_INTERVAL), if !session.in_flight.is_empty() => self.look(session),
+                () = tokio::time::sleep(LOOK_INTERVAL) => self.look(session),
             }
         }
     }
 
     /// Reads from disk and hands to librdkafka, as far as the window goes.
     async fn fill(&self, session: &mut Session) -> Result<(), UplinkError> {
-        while session.in_flight.len() < WINDOW_MESSAGES {
+        // What waits for cleaner electricity waits on disk, but not for a shutdown.
+        while !(self.power.defers_upload() && self.deadline.is_none()) && session.in_flight.len() < WINDOW_MESSAGES {
             let limit = ReadLimit { records: WINDOW_MESSAGES - session.in_flight.len(), bytes: READ_BYTES };
             let from = session.next;
             let spooled = self.on_disk(move |outbox| outbox.read(from, limit)).await?;
@@ -390,6 +402,8 @@ impl Heard {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+impl ConsumerContext for Heard {}
 
 impl ClientContext for Heard {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {

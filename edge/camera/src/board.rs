@@ -14,6 +14,8 @@ pub struct Frame {
     pub number: u64,
     /// When it was taken, milliseconds since the epoch.
     pub ts: i64,
+    /// The same on a clock that nobody sets, milliseconds since anything: for what goes on from frame to frame.
+    pub steady_ms: i64,
     /// The pixels.
     pub picture: Picture,
 }
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     fn frame(number: u64) -> Frame {
-        Frame { number, ts: 0, picture: Picture { width: 1, height: 1, pixels: vec![0; 3] } }
+        Frame { number, ts: 0, steady_ms: 0, picture: Picture { width: 1, height: 1, pixels: vec![0; 3] } }
     }
 
     fn taken(board: &Board) -> Option<(usize, u64, u32)> {

@@ -14,11 +14,12 @@ use serde::Deserialize;
 
 use crate::clock::{self, Stopwatch};
 use crate::error::chain;
+use crate::frame_time::{FrameClock, FrameTime};
 use crate::sight::{Sight, SightOptions};
 use crate::source::{LiveKind, Recording};
 use crate::supervise::ReconnectOptions;
 use crate::vitals::{CameraState, Vitals};
-use crate::{Board, CameraError, Frame, Picture, StopSignal};
+use crate::{Board, Frame, Picture, StopSignal};
 
 /// What a camera's thread needs.
 pub struct Camera {
@@ -36,8 +37,8 @@ pub struct Camera {
     pub stop: Arc<StopSignal>,
     /// Where the thread counts.
     pub vitals: Arc<Vitals>,
-    /// Asked for each frame that passed the motion gate: whether there is effort left for it.
-    pub has_effort: Box<dyn FnMut() -> bool + Send>,
+    /// Asked for each frame whether it is to be looked at; told whether something moves in it.
+    pub is_wanted: Box<dyn FnMut(bool) -> bool + Send>,
 }
 
 /// Where frames come from.
@@ -56,7 +57,7 @@ pub enum Feed {
     /// A live camera, which need not be there yet.
     Live {
         /// What kind of camera it is, and where.
-        kind: LiveKind,
+        kind: Box<LiveKind>,
         /// Frames a second at most; all that come where nothing is said, and one of a camera that is polled.
         fps: Option<f64>,
         /// How patiently it is asked again.
@@ -79,7 +80,7 @@ pub enum Pace {
 
 /// Runs a camera until its recording ends or it is told to stop; blocks.
 pub fn run(camera: Camera) {
-    let Camera { id, slot, feed, sight, board, stop, vitals, has_effort } = camera;
+    let Camera { id, slot, feed, sight, board, stop, vitals, is_wanted } = camera;
     let sight = Sight::new(&sight);
     let ended = sight.and_then(|sight| {
         let outlet = Outlet {
@@ -88,8 +89,9 @@ pub fn run(camera: Camera) {
             sight,
             board: Arc::clone(&board),
             vitals: Arc::clone(&vitals),
-            has_effort,
+            is_wanted,
             watch: Stopwatch::started(),
+            times: FrameClock::default(),
             number: 0,
         };
         match feed {
@@ -97,7 +99,7 @@ pub fn run(camera: Camera) {
                 vitals.set_state(CameraState::Running);
                 recorded::Playback::new(recording, fps, looped, stop).play(pace, outlet)
             }
-            Feed::Live { kind, fps, reconnect, ffmpeg } => live::run(kind, fps, reconnect, ffmpeg, &stop, outlet),
+            Feed::Live { kind, fps, reconnect, ffmpeg } => live::run(*kind, fps, reconnect, ffmpeg, &stop, outlet),
         }
     });
     let state = match &ended {
@@ -120,8 +122,9 @@ struct Outlet {
     sight: Sight,
     board: Arc<Board>,
     vitals: Arc<Vitals>,
-    has_effort: Box<dyn FnMut() -> bool + Send>,
+    is_wanted: Box<dyn FnMut(bool) -> bool + Send>,
     watch: Stopwatch,
+    times: FrameClock,
     /// The number of the next frame.
     number: u64,
 }
@@ -131,9 +134,13 @@ impl Outlet {
     fn offer(&mut self, mut picture: Picture) {
         let now_ms = self.watch.elapsed_ms();
         let moves = self.see(&mut picture, now_ms);
-        let skipped = if moves && (self.has_effort)() {
-            let ts = clock::now_ms();
-            self.board.publish(self.slot, Frame { number: self.number, ts, picture })
+        let steady_ms = now_ms as i64;
+        let FrameTime { ts_ms, jumped_ms } = self.times.next(clock::now_ms(), steady_ms);
+        if let Some(jumped_ms) = jumped_ms {
+            tracing::warn!(camera = self.id, jumped_ms, "the clock was set; times of frames follow it");
+        }
+        let skipped = if (self.is_wanted)(moves) {
+            self.board.publish(self.slot, Frame { number: self.number, ts: ts_ms, steady_ms, picture })
         } else {
             self.board.pass_over(self.slot);
             true
@@ -146,7 +153,7 @@ impl Outlet {
     fn insist(&mut self, mut picture: Picture, ts: i64) {
         let now_ms = self.watch.elapsed_ms();
         self.see(&mut picture, now_ms);
-        self.board.publish_when_free(self.slot, Frame { number: self.number, ts, picture });
+        self.board.publish_when_free(self.slot, Frame { number: self.number, ts, steady_ms: ts, picture });
         self.number += 1;
     }
 

@@ -25,6 +25,7 @@ mod board;
 mod camera;
 mod clock;
 mod error;
+mod frame_time;
 pub mod glance;
 pub mod health;
 pub mod mask;

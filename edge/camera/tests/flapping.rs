@@ -53,12 +53,12 @@ fn flap(kind: LiveKind, ffmpeg: &str, connections: u64) -> Vitals {
     let camera = Camera {
         id: "flapping".to_owned(),
         slot: 0,
-        feed: Feed::Live { kind, fps: None, reconnect, ffmpeg: PathBuf::from(ffmpeg) },
+        feed: Feed::Live { kind: Box::new(kind), fps: None, reconnect, ffmpeg: PathBuf::from(ffmpeg) },
         sight: SightOptions::default(),
         board: Arc::clone(&board),
         stop: Arc::clone(&stop),
         vitals: Arc::clone(&vitals),
-        has_effort: Box::new(|| true),
+        is_wanted: Box::new(|moves| moves),
     };
     let thread = std::thread::spawn(move || run(camera));
     let wait_for = |connects: u64| {

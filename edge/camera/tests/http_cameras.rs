@@ -60,12 +60,12 @@ impl Running {
         let camera = Camera {
             id: "door".to_owned(),
             slot: 0,
-            feed: Feed::Live { kind, fps, reconnect, ffmpeg: PathBuf::from("ffmpeg") },
+            feed: Feed::Live { kind: Box::new(kind), fps, reconnect, ffmpeg: PathBuf::from("ffmpeg") },
             sight: SightOptions::default(),
             board: Arc::clone(&board),
             stop: Arc::clone(&stop),
             vitals: Arc::clone(&vitals),
-            has_effort: Box::new(|| true),
+            is_wanted: Box::new(|moves| moves),
         };
         let thread = Some(std::thread::spawn(move || run(camera)));
         Self { board, stop, vitals, thread }

@@ -23,5 +23,5 @@ mod time;
 
 pub use configuration::{Configuration, Machine, Table};
 pub use controller::{ControlSettings, Controller, Decision};
-pub use settings::CarbonSettings;
+pub use settings::{CarbonSettings, Source};
 pub use signal::{Follower, Intensity, Notice, Origin, Outlook, Provider, SignalError};

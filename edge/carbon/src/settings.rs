@@ -5,6 +5,9 @@ use serde::Deserialize;
 use crate::controller::ControlSettings;
 use crate::signal::{Annual, Follower, FollowerOptions, Provider, SignalError, SourceSettings};
 
+/// Who is asked, and the follower of what he answers.
+pub type Source = (Box<dyn Provider>, Follower);
+
 /// Where intensities come from and what is done about them.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -75,7 +78,7 @@ impl CarbonSettings {
     ///
     /// # Errors
     /// [`SignalError::Trace`] and [`SignalError::Secret`].
-    pub fn open(&self) -> Result<Option<(Box<dyn Provider>, Follower)>, SignalError> {
+    pub fn open(&self) -> Result<Option<Source>, SignalError> {
         let Some(source) = &self.source else { return Ok(None) };
         let provider = source.open(self.timeout_ms)?;
         let zone = self.zone.as_deref().or_else(|| source.zone()).unwrap_or_default();

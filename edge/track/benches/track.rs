@@ -47,7 +47,7 @@ fn measure(objects: u32) -> Result<[(f64, f64); 2], TrackError> {
 /// People on parallel paths, every second one walking the other way, so that they pass each other all the time.
 fn walker(object: u32, ts_ms: i64) -> Sighting {
     let seconds = ts_ms as f32 / 1000.0;
-    let way = if object % 2 == 0 { 1.0 } else { -1.0 };
+    let way = if object.is_multiple_of(2) { 1.0 } else { -1.0 };
     let x = (object as f32 * 157.0 + way * 90.0 * seconds).rem_euclid(FRAME[0] as f32);
     let y = (object as f32 * 61.0).rem_euclid(900.0);
     Sighting {

@@ -50,8 +50,8 @@ impl Gains {
             let mut next = 0;
             while let Some(&row) = part.rows.get(next) {
                 next += 1;
-                for column in 0..self.columns {
-                    if self.get(row, column) <= 0.0 || std::mem::replace(&mut column_seen[column], true) {
+                for (column, seen) in column_seen.iter_mut().enumerate() {
+                    if self.get(row, column) <= 0.0 || std::mem::replace(seen, true) {
                         continue;
                     }
                     part.columns.push(column);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use headwater_agent::config::{CameraConfig, EnergyConfig};
+use headwater_agent::config::CameraConfig;
 use headwater_agent::{Agent, AgentHandle, Config, StatusWatch};
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +89,9 @@ async fn start_devices(
 fn device_config(settings: &Settings, brokers: &Brokers, device: &str, camera: &str, clip: &Path) -> Config {
     let mut config = Config::new(device, &brokers.bootstrap_servers, &settings.data_dir.join("edge"));
     config.cameras = vec![CameraConfig::file(camera, clip, true)];
-    config.energy = Some(EnergyConfig { busy_watts: BUSY_WATTS });
+    config.energy.busy_watts = Some(BUSY_WATTS);
+    // A laptop or a container may have no sensor at all; the method of such a value says that it is made up.
+    config.sensors.synthetic = true;
     config
 }
 

@@ -9,6 +9,8 @@ use headwater_camera::source::{DecoderChoice, HTTP_SCHEMES, LiveKind, RTSP_SCHEM
 use headwater_camera::supervise::ReconnectOptions;
 use headwater_camera::thumbnail::ThumbnailOptions;
 use headwater_camera::{Address, AddressError, Pace, Secret};
+use headwater_proto::batch::control::{Line, Zone};
+use headwater_track::{CountOptions, TrackOptions};
 use serde::Deserialize;
 
 /// One camera of the device.
@@ -59,9 +61,30 @@ pub struct CameraConfig {
     /// Least confidence of a detection.
     #[serde(default = "default_threshold")]
     pub threshold: f32,
+    /// Of two boxes of one class that overlap more than this the weaker goes, as intersection over union.
+    #[serde(default = "default_nms_iou")]
+    pub nms_iou: f32,
     /// COCO classes that are reported; none means all.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// Whether things are followed from frame to frame; zones and lines need it.
+    #[serde(default = "default_track")]
+    pub track: bool,
+    /// How sightings become tracks.
+    #[serde(default)]
+    pub tracking: TrackOptions,
+    /// Areas in which things are counted.
+    #[serde(default)]
+    pub zones: Vec<Zone>,
+    /// Lines over which things are counted.
+    #[serde(default)]
+    pub lines: Vec<Line>,
+    /// What it takes to have entered, left or crossed.
+    #[serde(default)]
+    pub counting: CountOptions,
+    /// Whether nothing is looked at.
+    #[serde(default)]
+    pub paused: bool,
     /// Frames after which a synthetic camera ends; none means never.
     #[serde(default)]
     pub frames: Option<u64>,
@@ -158,7 +181,14 @@ impl CameraConfig {
             pace: Pace::Live,
             tiers: default_tiers(),
             threshold: default_threshold(),
+            nms_iou: default_nms_iou(),
             classes: Vec::new(),
+            track: default_track(),
+            tracking: TrackOptions::default(),
+            zones: Vec::new(),
+            lines: Vec::new(),
+            counting: CountOptions::default(),
+            paused: false,
             frames,
             width: default_width(),
             height: default_height(),
@@ -220,6 +250,14 @@ fn default_tiers() -> Vec<u32> {
 
 fn default_threshold() -> f32 {
     0.40
+}
+
+fn default_nms_iou() -> f32 {
+    0.5
+}
+
+fn default_track() -> bool {
+    true
 }
 
 fn default_width() -> u32 {

@@ -1,5 +1,7 @@
 //! The example is valid, every wrong value is named, nothing unknown is swallowed.
 
+use headwater_carbon::signal::SourceSettings;
+
 use super::*;
 
 fn example() -> PathBuf {
@@ -23,12 +25,14 @@ fn the_example_says_the_defaults() {
     let config = parsed(&std::fs::read_to_string(example()).unwrap());
     assert_eq!(config.batch, BatchConfig::default());
     assert_eq!(config.spool, SpoolConfig::default());
-    assert_eq!(config.sensors, SensorsConfig::default());
+    assert_eq!(config.sensors, SensorSettings::default());
     assert_eq!(config.status, StatusConfig::default());
     assert_eq!(config.uplink, UplinkConfig::default());
     let (said, unsaid) = (&config.cameras[0], CameraConfig::synthetic("c", None));
     assert_eq!(said.tiers, unsaid.tiers);
     assert_eq!((said.motion, said.health), (unsaid.motion, unsaid.health));
+    assert_eq!((said.nms_iou, said.track, said.paused), (unsaid.nms_iou, unsaid.track, unsaid.paused));
+    assert_eq!((said.tracking, said.counting), (unsaid.tracking, unsaid.counting));
     assert_eq!((said.thumbnail, said.reconnect), (unsaid.thumbnail, unsaid.reconnect));
     let mut config = config;
     // The example's paths are seen from the repository's root; tests run elsewhere.
@@ -61,7 +65,8 @@ fn every_wrong_value_is_named_at_once() {
         max_age_s = 0
         sync_interval_ms = 1
         [carbon]
-        thresholds_g_per_kwh = [200.0, 100.0]
+        interval_ms = 0
+        [carbon.control]
         [energy]
         busy_watts = -1.0
         [[cameras]]
@@ -74,6 +79,11 @@ fn every_wrong_value_is_named_at_once() {
         fps = 0.0
         tiers = [400]
         threshold = 2.0
+        nms_iou = 1.5
+        track = false
+        tracking = { lost_ms = 0 }
+        zones = [{ name = "a", polygon = [[0.0, 0.0], [1.0, 1.0]] }]
+        lines = [{ name = "b", from = [0.1, 0.1], to = [0.1, 0.1], classes = ["persona"] }]
         classes = ["persona"]
         username = "ann"
         masks = [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.5]]]
@@ -102,8 +112,8 @@ fn every_wrong_value_is_named_at_once() {
         "spool.max_age_s",
         "spool.sync_interval_ms",
         "energy.busy_watts",
-        "carbon.thresholds_g_per_kwh",
-        "carbon.thresholds_g_per_kwh",
+        "carbon.interval_ms",
+        "carbon.control",
         "cameras[0].path",
         "cameras[1].id",
         "cameras[1].path",
@@ -112,6 +122,12 @@ fn every_wrong_value_is_named_at_once() {
         "cameras[1].tiers",
         "cameras[1].threshold",
         "cameras[1].classes",
+        "cameras[1].nms_iou",
+        "cameras[1].tracking",
+        "cameras[1].track",
+        "cameras[1].zones",
+        "cameras[1].lines",
+        "cameras[1].zones",
         "cameras[1].masks",
         "cameras[1].motion.sensitivity",
         "cameras[1].motion.max_idle_ms",
@@ -156,10 +172,10 @@ fn a_trace_is_read_by_the_check() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace.csv");
     let mut config = parsed("device_id = 'a'");
-    config.carbon.trace = Some(trace.clone());
+    config.carbon.source = Some(SourceSettings::Trace { path: trace.clone() });
     std::fs::write(&trace, "timestamp,g_per_kwh\nnoon,3\n").unwrap();
     let error = config.validate().unwrap_err().to_string();
-    assert!(error.contains("carbon.trace") && error.contains("line 2"), "{error}");
+    assert!(error.contains("carbon.source") && error.contains("line 2"), "{error}");
     std::fs::write(&trace, "timestamp,g_per_kwh\n2026-01-01T12:00:00,3\n").unwrap();
     config.validate().unwrap();
 }

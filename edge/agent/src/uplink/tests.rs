@@ -16,6 +16,8 @@ use rdkafka::producer::DefaultProducerContext;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use headwater_sensors::{BuiltIn, MethodChoice};
+
 use crate::agent::Agent;
 use crate::config::{CameraConfig, Config, Pace, SpoolSync, WhenFull};
 
@@ -39,6 +41,9 @@ fn config(broker: &Broker, data_dir: &Path, camera: CameraConfig) -> Config {
     config.batch.linger_ms = 100;
     config.status.interval_ms = 200;
     config.sensors.interval_ms = 200;
+    config.sensors.built_in = vec![BuiltIn::CpuTemperature, BuiltIn::Load1m];
+    config.sensors.synthetic = true;
+    config.energy.method = MethodChoice::None;
     config.spool.sync = SpoolSync::Never;
     config
 }
@@ -136,7 +141,8 @@ async fn objects_and_frames_agree_on_real_footage() {
     let mut config = config(&broker, data.path(), CameraConfig::file("path", &clip(), false));
     config.cameras[0].tiers = vec![256];
     config.cameras[0].fps = Some(200.0);
-    config.energy = Some(crate::config::EnergyConfig { busy_watts: 5.0 });
+    config.energy.method = MethodChoice::CpuModel;
+    config.energy.busy_watts = Some(5.0);
     let report = Agent::start(config, CancellationToken::new()).await.unwrap().join().await.unwrap();
     assert_eq!(report.frames + report.skipped, 400, "{report:?}");
     assert!(report.detections > 0);
@@ -146,7 +152,10 @@ async fn objects_and_frames_agree_on_real_footage() {
     let last = frames.last().unwrap();
     let skipped: u64 = frames.iter().map(|row| u64::from(row.skipped)).sum();
     assert_eq!(skipped + report.frames, last.frame + 1, "every frame is looked at or counted as skipped");
-    assert!(frames.iter().all(|row| row.energy_mj.is_some_and(|cost| (cost - row.inference_ms * 5.0).abs() < 1.0)));
+    // The kernel tells a thread's time in ticks: of one frame it is coarse, of all it is right.
+    let spent_mj: f32 = frames.iter().map(|row| row.energy_mj.unwrap()).sum();
+    let at_most_mj: f32 = frames.iter().map(|row| row.inference_ms * 5.0).sum();
+    assert!(spent_mj > 0.2 * at_most_mj && spent_mj < 1.2 * at_most_mj, "{spent_mj} of {at_most_mj}");
     assert!(frames.iter().all(|row| row.persons_detected <= 10 && (row.width, row.height) == (768, 576)));
     let objects: Vec<DetectionRow> = read(&broker, EDGE_DETECTIONS)
         .iter()

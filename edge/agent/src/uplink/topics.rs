@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use headwater_proto::batch::TOPICS;
+use headwater_proto::batch::{EDGE_CONTROL, TOPICS};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::UplinkError;
+use crate::config::UplinkConfig;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -19,8 +20,8 @@ type Admin = AdminClient<DefaultClientContext>;
 pub(super) async fn ensure(
     config: &ClientConfig,
     brokers: &str,
-    partitions: i32,
-    replicas: i32,
+    uplink: &UplinkConfig,
+    takes_commands: bool,
 ) -> Result<(), UplinkError> {
     let admin: Admin = config.create().map_err(|source| UplinkError::Client { source })?;
     let listed = tokio::task::spawn_blocking(move || {
@@ -32,10 +33,10 @@ pub(super) async fn ensure(
     });
     let listed = listed.await.map_err(|_| UplinkError::Died)?;
     let (known, admin) = listed.map_err(|source| UplinkError::Metadata { brokers: brokers.to_owned(), source })?;
-    let missing: Vec<NewTopic<'_>> = TOPICS
-        .iter()
+    let wanted = TOPICS.iter().chain(takes_commands.then_some(&EDGE_CONTROL));
+    let missing: Vec<NewTopic<'_>> = wanted
         .filter(|topic| !known.iter().any(|known| known == *topic))
-        .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(replicas)))
+        .map(|topic| NewTopic::new(topic, uplink.partitions, TopicReplication::Fixed(uplink.replicas)))
         .collect();
     if !missing.is_empty() {
         create(&admin, &missing).await;

@@ -62,6 +62,12 @@ impl Frontier {
         self.corners.last()
     }
 
+    /// How many steps a way, by its place in the list that the frontier was made of, is below the best; 0 for one that is
+    /// not on the frontier.
+    pub fn steps_down(&self, way: usize) -> usize {
+        self.corners.iter().rev().position(|corner| corner.index == way).unwrap_or_default()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.corners.len()
     }

@@ -3,9 +3,9 @@
 
 use super::kernels::Kernels;
 use super::{Activations, Network};
-use crate::decode::{CELL_CHANNELS, Grid, boxes};
+use crate::decode::{CELL_CHANNELS, Grid, candidates, suppress};
 use crate::preprocess::Preprocessor;
-use crate::weights::Weights;
+use crate::weights::{WeightFile, Weights};
 use crate::{DetectOptions, DetectorError, Engine, RgbFrame};
 
 /// The network at one input size. It computes on the rayon pool in which it is called.
@@ -25,7 +25,7 @@ impl Workbench {
     pub fn new(weights: &[u8], input_size: u32) -> Result<Self, DetectorError> {
         DetectOptions { input_size, ..DetectOptions::default() }.validate()?;
         let origin = "weights in memory";
-        let network = Network::new(Weights::parse(origin, weights)?, Engine::default())
+        let network = Network::new(Weights::read(&WeightFile::open(origin, weights)?)?, Engine::default())
             .map_err(|source| DetectorError::LayOutWeights { origin: origin.to_owned(), source: Box::new(source) })?;
         let (preprocessor, activations) = (Preprocessor::new(input_size), Activations::new(input_size));
         Ok(Self { input_size, preprocessor, network, activations })
@@ -53,7 +53,9 @@ impl Workbench {
         self.activations.set_input(rows);
         watch("normalise");
         let grids = forward(&self.network, self.input_size, &mut self.activations, watch)?;
-        let found = boxes(&grids, options).iter().map(Vec::len).sum();
+        let mut found = candidates(&grids, options);
+        suppress(&mut found, options.nms_iou);
+        let found = found.iter().map(Vec::len).sum();
         watch("decode");
         Ok(found)
     }

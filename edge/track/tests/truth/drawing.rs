@@ -65,7 +65,7 @@ impl Scene {
     fn walker(&self, index: usize, random: &mut Random) -> Walker {
         let [width, height] = FRAME.map(|pixels| pixels as f32);
         let (left, right) = (0.06 * width, 0.94 * width);
-        let (from, to) = if index % 2 == 0 { (left, right) } else { (right, left) };
+        let (from, to) = if index.is_multiple_of(2) { (left, right) } else { (right, left) };
         let begin = random.between(0.0, 0.4 * self.seconds);
         let y = |random: &mut Random| random.between(0.35, 0.95) * height;
         let mut stations = vec![(begin, [from, y(random)])];

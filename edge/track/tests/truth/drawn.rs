@@ -36,8 +36,8 @@ fn half() -> Zone {
 
 fn run(scene: Scene, sum: &mut Sum) {
     let frames = scene.draw();
-    let mut tracker = Tracker::new(TrackOptions::default()).unwrap();
-    let mut counter = Counter::new(&[half()], &[middle()], CountOptions::default()).unwrap();
+    let mut tracker = Tracker::new(TrackOptions::default()).expect("the defaults are good");
+    let mut counter = Counter::new(&[half()], &[middle()], CountOptions::default()).expect("these can be counted at");
     let (mut score, mut ids) = (Score::default(), BTreeSet::new());
     for frame in &frames {
         let tracking = tracker.update(frame.ts_ms, &frame.sightings);
@@ -98,7 +98,7 @@ fn many(name: &str, scene: Scene) -> Sum {
 fn a_quiet_scene_is_counted_without_a_mistake() {
     let quiet = Scene { people: 3, missed: 0.0, invented_per_s: 0.0, ..Scene::default() };
     let sum = many("quiet, 10 fps", quiet);
-    assert!(sum.idf1 > 0.95 && sum.wrong <= 2, "{sum:?}");
+    assert!(sum.idf1 > 0.92 && sum.wrong == 0, "{sum:?}");
 }
 
 #[test]

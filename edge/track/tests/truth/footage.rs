@@ -102,8 +102,9 @@ struct Outcome {
 
 /// Every `every`th frame through the tracker and the counter.
 fn watch(every: usize) -> Outcome {
-    let mut tracker = Tracker::new(TrackOptions::default()).unwrap();
-    let mut counter = Counter::new(&[forecourt(), road()], &[path(), square()], CountOptions::default()).unwrap();
+    let mut tracker = Tracker::new(TrackOptions::default()).expect("the defaults are good");
+    let mut counter = Counter::new(&[forecourt(), road()], &[path(), square()], CountOptions::default())
+        .expect("these can be counted at");
     let (mut score, mut ids, mut events) = (Score::default(), BTreeSet::new(), Vec::new());
     for (frame, (sightings, truth)) in sightings().iter().zip(truth()).enumerate().step_by(every) {
         let ts_ms = (frame * FRAME_MS) as i64;

@@ -3,9 +3,11 @@
 use headwater_camera::mask::Mask;
 use headwater_camera::thumbnail::{CELLS_MAX, WIDTH_MAX};
 use headwater_detector::{ClassId, DetectOptions};
+use headwater_track::Counter;
 
 use super::super::{CameraConfig, Pace, SourceKind};
 use super::{Problems, is_name, name_rule};
+use crate::detection::watched::{lines, zones};
 
 type Key<'a> = &'a dyn Fn(&str) -> String;
 
@@ -20,6 +22,7 @@ pub(super) fn check(camera: &CameraConfig, key: Key, problems: &mut Problems) {
         problems.unless(fps > 0.0 && fps <= 1000.0, &key("fps"), || format!("{fps} is not a rate up to 1000"));
     }
     check_detection(camera, key, problems);
+    check_counting(camera, key, problems);
     let sides = 16..=8192;
     problems.unless(sides.contains(&camera.width), &key("width"), || "must be 16 to 8192".to_owned());
     problems.unless(sides.contains(&camera.height), &key("height"), || "must be 16 to 8192".to_owned());
@@ -93,6 +96,28 @@ fn check_detection(camera: &CameraConfig, key: Key, problems: &mut Problems) {
     for class in &camera.classes {
         let is_known = ClassId::from_name(class).is_some();
         problems.unless(is_known, &key("classes"), || format!("{class:?} is no COCO class"));
+    }
+}
+
+fn check_counting(camera: &CameraConfig, key: Key, problems: &mut Problems) {
+    let fits = (0.0..=1.0).contains(&camera.nms_iou);
+    problems.unless(fits, &key("nms_iou"), || "must be 0 to 1".to_owned());
+    if let Err(error) = camera.tracking.validate() {
+        problems.add(&key("tracking"), error.to_string());
+    }
+    let counts = !camera.zones.is_empty() || !camera.lines.is_empty();
+    problems.unless(camera.track || !counts, &key("track"), || "zones and lines need it".to_owned());
+    let zones = Counter::new(&zones(&camera.zones), &[], camera.counting);
+    let lines = Counter::new(&[], &lines(&camera.lines), camera.counting);
+    for (name, made) in [("zones", zones), ("lines", lines)] {
+        if let Err(error) = made {
+            problems.add(&key(name), error.to_string());
+        }
+    }
+    let classes = camera.zones.iter().flat_map(|zone| &zone.classes);
+    for class in classes.chain(camera.lines.iter().flat_map(|line| &line.classes)) {
+        let is_known = ClassId::from_name(class).is_some();
+        problems.unless(is_known, &key("zones"), || format!("{class:?} is no COCO class"));
     }
 }
 

@@ -1,0 +1,134 @@
+//! Carbon control of one camera: which tier and how many frames the controller asks for now.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use headwater_carbon::controller::ControlError;
+use headwater_carbon::{Configuration, ControlSettings, Controller, Machine, Outlook, Table};
+
+use super::OutlookWatch;
+use crate::camera::is_gated;
+use crate::config::CameraConfig;
+
+/// Between two decisions while nothing new is known.
+const DECISION_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a camera is looked at with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Setting {
+    /// Input size of the network, pixels.
+    pub(crate) tier: u32,
+    /// Frames a second at most; infinite for all that come.
+    pub(crate) fps_max: f64,
+    /// Whether a frame in which nothing moves is left out, as far as the camera's motion gate is on.
+    pub(crate) gate: bool,
+    /// Steps down from the best of the ways to look, for people.
+    pub(crate) step: usize,
+    /// Whether uploads wait.
+    pub(crate) defer_upload: bool,
+}
+
+/// What the ways to look at a camera depend on besides its settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    /// What is to be least and what must hold; nothing is controlled without it.
+    pub(crate) settings: Option<ControlSettings>,
+    /// The model that runs here.
+    pub(crate) model: String,
+    /// What this machine draws.
+    pub(crate) machine: Machine,
+    /// What is known of the electricity.
+    pub(crate) outlook: OutlookWatch,
+}
+
+/// The controller of one camera, or what its settings say where there is none.
+pub(crate) struct CameraControl {
+    means: Means,
+    controller: Option<Controller>,
+    decided: Option<Instant>,
+    base: Setting,
+    setting: Setting,
+}
+
+impl Means {
+    /// The ways to look at a camera on this machine: those of the table whose model runs here, at the camera's tiers, at
+    /// no more than its frame rate.
+    fn ways(&self, camera: &CameraConfig, settings: &ControlSettings) -> Vec<Configuration> {
+        let fps_max = camera.fps.unwrap_or(f64::INFINITY);
+        let mut ways = Table::measured().configurations(&self.machine, settings.measure);
+        ways.retain(|way| {
+            let is_possible = way.model == self.model && (is_gated(camera) || !way.gate);
+            is_possible && camera.tiers.contains(&way.tier) && way.fps <= fps_max
+        });
+        ways
+    }
+
+    fn controller(&self, camera: &CameraConfig) -> Result<Option<Controller>, ControlError> {
+        let made = |settings: &ControlSettings| Controller::new(settings.clone(), self.ways(camera, settings));
+        self.settings.as_ref().map(made).transpose()
+    }
+}
+
+impl CameraControl {
+    /// # Errors
+    /// [`ControlError`] when no way to look is left.
+    pub(crate) fn new(camera: &CameraConfig, means: Means) -> Result<Self, ControlError> {
+        let (controller, base) = (means.controller(camera)?, base(camera));
+        Ok(Self { means, controller, decided: None, setting: base.clone(), base })
+    }
+
+    /// Goes on with other settings of the camera. What was saved or lent of accuracy is forgotten where other ways to look
+    /// are left by them.
+    ///
+    /// # Errors
+    /// [`ControlError`] when none is left; nothing changes then.
+    pub(crate) fn follow(&mut self, camera: &CameraConfig) -> Result<(), ControlError> {
+        let controller = self.means.controller(camera)?;
+        let ways = |controller: &Option<Controller>| controller.as_ref().map(|made| made.configurations().to_vec());
+        if ways(&controller) != ways(&self.controller) {
+            self.controller = controller;
+        }
+        (self.base, self.decided) = (base(camera), None);
+        if self.controller.is_none() {
+            self.setting = self.base.clone();
+        }
+        Ok(())
+    }
+
+    /// How to look now. `alert` says that somebody must not be missed.
+    pub(crate) fn setting(&mut self, now_ms: i64, now: Instant, alert: bool) -> &Setting {
+        let Some(controller) = &mut self.controller else { return &self.setting };
+        let is_due = self.decided.is_none_or(|decided| now.saturating_duration_since(decided) >= DECISION_INTERVAL);
+        if !is_due && !alert && !self.means.outlook.has_changed().unwrap_or(false) {
+            return &self.setting;
+        }
+        let Some(outlook) = self.means.outlook.borrow_and_update().clone() else { return &self.setting };
+        self.decided = Some(now);
+        let decision = controller.decide(now_ms, &outlook, alert);
+        let (way, index) = (decision.configuration.clone(), decision.index);
+        let (defer_upload, changed, reason) = (decision.defer_upload, decision.changed, decision.reason);
+        let step = controller.frontier().steps_down(index);
+        let fps_max = way.fps.min(self.base.fps_max);
+        self.setting = Setting { tier: way.tier, fps_max, gate: way.gate, step, defer_upload };
+        if changed {
+            say(&outlook, &self.setting, reason.name());
+        }
+        &self.setting
+    }
+}
+
+/// What the settings say where nothing is controlled.
+fn base(camera: &CameraConfig) -> Setting {
+    Setting {
+        tier: camera.tiers.first().copied().unwrap_or_default(),
+        fps_max: camera.fps.unwrap_or(f64::INFINITY),
+        gate: true,
+        step: 0,
+        defer_upload: false,
+    }
+}
+
+fn say(outlook: &Arc<Outlook>, setting: &Setting, reason: &str) {
+    let Setting { tier, fps_max, gate, .. } = setting;
+    tracing::info!(tier, fps_max, gate, intensity_g_per_kwh = outlook.current.g_per_kwh, reason, "carbon control");
+}
