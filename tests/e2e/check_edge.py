@@ -28,8 +28,9 @@ tiers = [256]
 rows = 20
 linger_ms = 300
 
-[carbon]
-constant_g_per_kwh = 250.0
+[carbon.source]
+kind = "constant"
+g_per_kwh = 250.0
 
 [energy]
 busy_watts = 6.0

@@ -7,7 +7,7 @@ use super::rust_text::{self, identifier_offsets, line_of};
 use super::{Finding, TextFile};
 
 /// The folder of every crate, and the crates of ours that it may depend on. `tests` may see everything.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("proto", &[]),
     ("engine/core", &[]),
     ("engine/plan", &["core"]),
@@ -21,7 +21,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("edge/spool", &[]),
     ("edge/detector", &[]),
     ("edge/camera", &[]),
-    ("edge/agent", &["spool", "detector", "camera", "proto"]),
+    ("edge/track", &[]),
+    ("edge/sensors", &[]),
+    ("edge/carbon", &[]),
+    ("edge/agent", &["spool", "detector", "camera", "track", "sensors", "carbon", "proto"]),
     ("tests", EVERYTHING),
 ];
 
@@ -40,6 +43,9 @@ const EVERYTHING: &[&str] = &[
     "spool",
     "detector",
     "camera",
+    "track",
+    "sensors",
+    "carbon",
 ];
 
 /// Crates of others (a trailing `*` stands for any ending) and the only folders that may depend on them.
