@@ -26,7 +26,7 @@ import numpy
 
 FPS = 10
 RATES = [10, 7.5, 5, 4, 3.3, 2.5, 2, 1]
-INFERENCE_MS = {416: 34, 320: 18, 256: 12}
+INFERENCE_MS = {416: 18.8, 320: 10.6, 256: 7.5}
 GATE_MS = 1.0
 # Of a 96x72 grey picture: how much a pixel must change, and how many of them.
 GATE_LEVEL, GATE_SHARE, GATE_LONGEST = 24, 0.004, 2 * FPS
