@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use headwater_camera::{Board, Taken};
-use headwater_detector::{Detector, DetectorError, RgbFrame};
+use headwater_detector::{Detector, DetectorError};
 use headwater_proto::batch::frames::FrameRow;
 use headwater_sensors::EnergyAccount;
-use headwater_sensors::cpu::ThreadsTime;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock;
@@ -21,6 +20,7 @@ use crate::config::Config;
 use crate::error::chain;
 use crate::intake::{Item, Observation};
 use crate::live::PowerLive;
+use crate::metered::{self, Metered};
 use watched::WatchedCamera;
 
 /// The class that `persons_detected` counts.
@@ -32,8 +32,6 @@ pub(crate) struct Watch {
     pub(crate) detector: Detector,
     /// Threads that a detection computes on.
     pub(crate) threads: usize,
-    /// How long those threads were busy.
-    pub(crate) pool: ThreadsTime,
     pub(crate) board: Arc<Board>,
     pub(crate) cameras: Vec<WatchedCamera>,
     pub(crate) settings: watch::Receiver<Arc<Config>>,
@@ -83,21 +81,13 @@ impl Watch {
         camera.follow_carbon(clock::now_ms(), Instant::now(), &self.power);
         let tier = camera.tier();
         let picture = &taken.frame.picture;
-        let started = Instant::now();
-        let busy = self.pool.read();
-        let span = self.energy.begin(&camera.id, self.threads, started);
-        let rgb = RgbFrame::new(picture.width, picture.height, &picture.pixels);
-        let detections = match rgb.and_then(|rgb| self.detector.detect(&rgb, &camera.options(tier))) {
-            Ok(detections) => detections,
+        let options = camera.options(tier);
+        let (detector, energy) = (&self.detector, &self.energy);
+        let metered = match metered::detect(detector, self.threads, energy, &camera.id, picture, &options) {
+            Ok(metered) => metered,
             Err(error) => return Some(Err(error)),
         };
-        let ended = Instant::now();
-        let elapsed = ended.duration_since(started);
-        // At most, where it is not known.
-        let longest = elapsed.saturating_mul(u32::try_from(self.threads).unwrap_or(u32::MAX));
-        let cpu = self.pool.read().zip(busy).map_or(longest, |(after, before)| after.saturating_sub(before));
-        let energy = span.finish(cpu, ended);
-        let inference_ms = elapsed.as_secs_f64() * 1000.0;
+        let Metered { detections, inference_ms, energy } = metered;
         let mut frame = FrameRow {
             device_id: Arc::clone(&self.device_id),
             camera_id: Arc::clone(&camera.id),

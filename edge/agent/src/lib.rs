@@ -25,6 +25,7 @@ mod error;
 mod heartbeat;
 mod intake;
 mod live;
+mod metered;
 mod metrics;
 mod outbox;
 mod settings;

@@ -144,6 +144,12 @@ impl Detector {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
+    /// Asks something on each of the threads that [`Detector::detect`] computes on, such as how busy it was so far. Blocks
+    /// until all have answered.
+    pub fn on_each_thread<T: Send>(&self, ask: impl Fn() -> T + Sync) -> Vec<T> {
+        self.threads.broadcast(|_| ask())
+    }
+
     /// Runs on the current rayon pool.
     fn look(&self, frame: &RgbFrame<'_>, options: &DetectOptions) -> Result<Vec<Detection>, DetectorError> {
         let mut candidates = self.model.find(frame, options)?;

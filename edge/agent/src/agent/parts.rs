@@ -8,7 +8,6 @@ use std::time::Instant;
 use headwater_camera::{Board, Camera, Feed, StopSignal};
 use headwater_carbon::{Follower, Machine, Outlook, Provider};
 use headwater_detector::{Detector, LoadOptions, bundled_weights};
-use headwater_sensors::cpu::ThreadsTime;
 use headwater_sensors::{EnergyAccount, Host, Sensors};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -181,7 +180,6 @@ fn watch(
         device_id: state.device_id.as_str().into(),
         detector,
         threads: config.detector_threads,
-        pool: ThreadsTime::named("detector-"),
         board: Arc::clone(board),
         cameras,
         settings: state.settings.watch(),

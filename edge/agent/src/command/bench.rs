@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use headwater_camera::{Picture, Recording, SyntheticScene, open_file};
-use headwater_detector::{DetectOptions, Detector, LoadOptions, RgbFrame, bundled_weights};
-use headwater_sensors::{EnergyAccount, EnergySettings, Host, cpu};
+use headwater_detector::{DetectOptions, Detector, LoadOptions, bundled_weights};
+use headwater_sensors::{EnergyAccount, EnergySettings, Host};
 use tokio_util::sync::CancellationToken;
 
 use super::{CommandError, print};
 use crate::error::AgentError;
+use crate::metered::{self, Metered};
 
 /// Frames that are kept in memory.
 const FRAMES_MAX: usize = 64;
@@ -93,13 +94,13 @@ impl Run<'_> {
     fn measure(&self, patience: Duration, shutdown: &CancellationToken) -> Result<Line, CommandError> {
         let options = DetectOptions { input_size: self.size, ..DetectOptions::default() };
         let failed = |source| CommandError::Detect { source: Box::new(source) };
-        let look = |picture: &Picture| {
-            let frame = RgbFrame::new(picture.width, picture.height, &picture.pixels).map_err(failed)?;
-            self.detector.detect(&frame, &options).map_err(failed)
+        let camera: Arc<str> = "bench".into();
+        let look = |picture| {
+            metered::detect(self.detector, self.threads, self.energy, &camera, picture, &options).map_err(failed)
         };
         // The first detection lays out its buffers.
         look(&self.frames[0])?;
-        let (camera, started): (Arc<str>, _) = ("bench".into(), Instant::now());
+        let started = Instant::now();
         let mut line =
             Line { size: self.size, threads: self.threads, times_ms: Vec::new(), energy_mj: None, method: "none" };
         let mut energy_mj = Some(0.0);
@@ -107,14 +108,10 @@ impl Run<'_> {
             if (started.elapsed() >= patience && line.times_ms.len() >= 3) || shutdown.is_cancelled() {
                 break;
             }
-            let (began, busy) = (Instant::now(), cpu::process_time());
-            let span = self.energy.begin(&camera, self.threads, began);
-            look(picture)?;
-            let ended = Instant::now();
-            let spent = span.finish(cpu::process_time().saturating_sub(busy), ended);
-            line.times_ms.push(ended.duration_since(began).as_secs_f64() * 1000.0);
-            energy_mj = energy_mj.zip(spent.energy_mj).map(|(sum, more)| sum + more);
-            line.method = spent.method;
+            let Metered { inference_ms, energy, .. } = look(picture)?;
+            line.times_ms.push(inference_ms);
+            energy_mj = energy_mj.zip(energy.energy_mj).map(|(sum, more)| sum + more);
+            line.method = energy.method;
         }
         line.energy_mj = energy_mj;
         Ok(line)

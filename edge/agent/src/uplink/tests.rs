@@ -152,10 +152,11 @@ async fn objects_and_frames_agree_on_real_footage() {
     let last = frames.last().unwrap();
     let skipped: u64 = frames.iter().map(|row| u64::from(row.skipped)).sum();
     assert_eq!(skipped + report.frames, last.frame + 1, "every frame is looked at or counted as skipped");
-    // The kernel tells a thread's time in ticks: of one frame it is coarse, of all it is right.
-    let spent_mj: f32 = frames.iter().map(|row| row.energy_mj.unwrap()).sum();
-    let at_most_mj: f32 = frames.iter().map(|row| row.inference_ms * 5.0).sum();
-    assert!(spent_mj > 0.2 * at_most_mj && spent_mj < 1.2 * at_most_mj, "{spent_mj} of {at_most_mj}");
+    // Processor time of one thread: no more than the time that passed, but for what asking for it takes.
+    let is_charged =
+        |row: &FrameRow| row.energy_mj.is_some_and(|cost| cost > 0.0 && cost <= row.inference_ms * 5.0 + 1.0);
+    assert!(frames.iter().all(is_charged), "{:?}", frames.iter().find(|row| !is_charged(row)));
+    assert!(frames.iter().all(|row| &*row.energy_method == "cpu-model"));
     assert!(frames.iter().all(|row| row.persons_detected <= 10 && (row.width, row.height) == (768, 576)));
     let objects: Vec<DetectionRow> = read(&broker, EDGE_DETECTIONS)
         .iter()
