@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use headwater_detector::{
-    DetectOptions, Detector, DetectorError, Engine, LoadOptions, RgbFrame, Workbench, bundled_weights, macs,
+    DetectOptions, Detector, DetectorError, Engine, LoadOptions, RgbFrame, Workbench, bundled_weights,
 };
 
 const SIZES: [u32; 3] = [416, 320, 256];
@@ -42,7 +42,7 @@ fn frames(frame: &RgbFrame<'_>, rounds: usize) -> Result<(), DetectorError> {
                 }
                 times_ms.sort_by(f64::total_cmp);
                 let (least, median) = (times_ms[0], times_ms[rounds / 2]);
-                let rate = macs(input_size) as f64 / least / 1e6;
+                let rate = detector.macs(input_size) as f64 / least / 1e6;
                 println!("{engine:<12?}  {threads:>7}  {input_size:>4}  {least:>8.1}  {median:>9.1}  {rate:>6.1}");
             }
         }

@@ -1,5 +1,5 @@
-//! Measures how long a frame takes with the models of the given weight files, per input size; and what a batch of frames
-//! gains over one frame after the other. A table for people: it judges no boxes; the frame is drawn.
+//! Measures how long a frame takes with the models of the given weight files, per input size. A table for people: it judges
+//! no boxes; the frame is drawn.
 //!
 //!     cargo run --release -p headwater-detector --example models_ms -- rounds models/*_g.safetensors models/ssdlite*
 
@@ -9,16 +9,13 @@ use std::time::Instant;
 
 use headwater_detector::{DetectOptions, Detector, DetectorError, LoadOptions, RgbFrame};
 
-/// Frames of a batch: eight cameras.
-const BATCH: usize = 8;
-
 fn main() -> Result<(), DetectorError> {
     let mut arguments = std::env::args().skip(1);
     let rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(10_usize).max(1);
     let (width, height) = (768_u32, 576_u32);
     let pixels: Vec<u8> = (0..width * height * 3).map(|i| (i / 3 % width * i / 9973) as u8).collect();
     let frame = RgbFrame::new(width, height, &pixels)?;
-    println!("model                 threads  size   GMAC  one after the other ms  in a batch ms  (medians, a frame)");
+    println!("model                 threads  size   GMAC  median ms");
     for path in arguments {
         for threads in [1, 2].into_iter().filter_map(NonZeroUsize::new) {
             let options = LoadOptions { threads, ..LoadOptions::default() };
@@ -39,25 +36,15 @@ fn print_row(
     rounds: usize,
 ) -> Result<(), DetectorError> {
     let options = DetectOptions { input_size, ..DetectOptions::default() };
-    let single = || (0..BATCH).try_for_each(|_| detector.detect(frame, &options).map(drop));
-    let batch = || detector.detect_batch(&[(*frame, options); BATCH]).into_iter().try_for_each(|found| found.map(drop));
-    let (mut single_ms, mut batch_ms) = (Vec::new(), Vec::new());
-    // Turn about, so that what else the machine does falls on both.
+    let mut times_ms = Vec::new();
     for _ in 0..rounds {
-        single_ms.push(measure_ms(single)?);
-        batch_ms.push(measure_ms(batch)?);
+        let start = Instant::now();
+        detector.detect(frame, &options)?;
+        times_ms.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let (name, gmac) = (detector.model_name(), detector.macs(input_size) as f64 / 1e9);
-    let [single_ms, batch_ms] = [single_ms, batch_ms].map(median);
-    println!("{name:<20}  {threads:>7}  {input_size:>4}  {gmac:>5.2}  {single_ms:>22.1}  {batch_ms:>13.1}");
+    println!("{name:<20}  {threads:>7}  {input_size:>4}  {gmac:>5.2}  {:>9.1}", median(times_ms));
     Ok(())
-}
-
-/// How long a frame of the batch took.
-fn measure_ms(run: impl FnOnce() -> Result<(), DetectorError>) -> Result<f64, DetectorError> {
-    let start = Instant::now();
-    run()?;
-    Ok(start.elapsed().as_secs_f64() * 1e3 / BATCH as f64)
 }
 
 fn median(mut times_ms: Vec<f64>) -> f64 {

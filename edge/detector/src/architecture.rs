@@ -68,9 +68,9 @@ pub(crate) const HEADS: [[ConvSpec; 2]; 3] = [
     [conv3("head.2.conv", &[], 128, 128, 1, 32), conv1("head.2.out", &[], 128, 124, 32)],
 ];
 
-/// Multiply-accumulates that one frame costs at this input size: the measure of work behind an energy model.
+/// Multiply-accumulates that one frame costs at this input size.
 /// 2.09e9 at 416. Sizes are multiples of 32; what is left over by another size is not counted.
-pub fn macs(input_size: u32) -> u64 {
+pub(crate) fn macs(input_size: u32) -> u64 {
     convolutions().map(|conv| conv.macs(u64::from(input_size))).sum()
 }
 

@@ -1,8 +1,7 @@
-//! The detector: weights loaded once, then frame after frame to boxes. It owns the model and the threads, deals frames out
-//! to them, and does what is the same for every model: suppression, and the way back to pixels of the frame.
+//! The detector: weights loaded once, then frame after frame to boxes. It owns the model and the threads, and
+//! does what is the same for every model: suppression, and the way back to pixels of the frame.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -34,8 +33,6 @@ pub struct Detection {
 pub struct Detector {
     model: Box<dyn Model>,
     threads: ThreadPool,
-    /// A pool of one for each of `threads`, where there are several: inside it a frame is computed by one thread alone.
-    lanes: Vec<ThreadPool>,
 }
 
 impl Detector {
@@ -75,11 +72,26 @@ impl Detector {
         Self::parse("weights in memory", bytes, options)
     }
 
+    /// The weights of a file, or the [bundled](crate::bundled_weights) ones where none is named.
+    ///
+    /// # Errors
+    /// As [`Detector::load_with`].
+    pub fn of_file_or_bundled(path: Option<&Path>, options: LoadOptions) -> Result<Self, DetectorError> {
+        match path {
+            Some(path) => Self::load_with(path, options),
+            None => Self::from_bytes_with(crate::bundled_weights(), options),
+        }
+    }
+
     fn parse(origin: &str, bytes: &[u8], options: LoadOptions) -> Result<Self, DetectorError> {
         let model = model::open(origin, bytes, options.engine)?;
         let threads = options.threads.get();
-        let lanes = if threads > 1 { (0..threads).map(|_| pool(1, "lane")).collect::<Result<_, _>>()? } else { vec![] };
-        Ok(Self { model, threads: pool(threads, "detector")?, lanes })
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("detector-{index}"))
+            .build()
+            .map_err(|source| DetectorError::StartThreads { threads, source })?;
+        Ok(Self { model, threads })
     }
 
     /// Under which name results are reported, such as `"nanodet-g"`.
@@ -92,12 +104,7 @@ impl Detector {
         self.model.classes()
     }
 
-    /// The input size that comes closest to the pictures the weights were trained on.
-    pub fn trained_size(&self) -> u32 {
-        self.model.trained_size()
-    }
-
-    /// Multiply-accumulates that one frame costs at this input size: the measure of work behind an energy model.
+    /// Multiply-accumulates that one frame costs at this input size.
     pub fn macs(&self, input_size: u32) -> u64 {
         self.model.macs(input_size)
     }
@@ -109,39 +116,6 @@ impl Detector {
     pub fn detect(&self, frame: &RgbFrame<'_>, options: &DetectOptions) -> Result<Vec<Detection>, DetectorError> {
         options.validate()?;
         self.threads.install(|| self.look(frame, options))
-    }
-
-    /// What is in each of several frames, in their order: the same answers as from [`Detector::detect`], sooner where the
-    /// detector has several threads. Each of them takes a whole frame, so that none waits for another inside a layer;
-    /// frames that are left over when the threads do not divide them share all threads. Blocks until all are done.
-    ///
-    /// # Errors
-    /// Each frame has its own result, as from [`Detector::detect`].
-    pub fn detect_batch(&self, frames: &[(RgbFrame<'_>, DetectOptions)]) -> Vec<Result<Vec<Detection>, DetectorError>> {
-        let dealt = frames.len() - frames.len() % self.lanes.len().max(1);
-        let (dealt, left) = if self.lanes.is_empty() { (&frames[..0], frames) } else { frames.split_at(dealt) };
-        let mut results = self.deal(dealt);
-        results.extend(left.iter().map(|(frame, options)| self.detect(frame, options)));
-        results
-    }
-
-    /// One frame a thread, the next to whichever is done first.
-    fn deal(&self, frames: &[(RgbFrame<'_>, DetectOptions)]) -> Vec<Result<Vec<Detection>, DetectorError>> {
-        if frames.is_empty() {
-            return Vec::new();
-        }
-        let next = AtomicUsize::new(0);
-        let take = || {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let (frame, options) = frames.get(index)?;
-            Some((index, options.validate().and_then(|()| self.look(frame, options))))
-        };
-        let done = self
-            .threads
-            .broadcast(|thread| self.lanes[thread.index()].install(|| std::iter::from_fn(take).collect::<Vec<_>>()));
-        let mut done: Vec<_> = done.into_iter().flatten().collect();
-        done.sort_unstable_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, result)| result).collect()
     }
 
     /// Asks something on each of the threads that [`Detector::detect`] computes on, such as how busy it was so far. Blocks
@@ -172,12 +146,4 @@ impl Detector {
         detections.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(a.class.cmp(&b.class)));
         Ok(detections)
     }
-}
-
-fn pool(threads: usize, name: &'static str) -> Result<ThreadPool, DetectorError> {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(move |index| format!("{name}-{index}"))
-        .build()
-        .map_err(|source| DetectorError::StartThreads { threads, source })
 }

@@ -12,14 +12,12 @@ use crate::weights::WeightFile;
 
 /// A network with its weights. All of them take every input size that is a multiple of 32.
 pub(crate) trait Model: Send + Sync {
-    /// Under which its results are reported, and what `architecture` says in the metadata of its weight file.
+    /// Under which its results are reported, and what `architecture` says in the metadata of its weight file where there
+    /// is any.
     fn name(&self) -> &'static str;
 
     /// What its weights can tell apart.
     fn classes(&self) -> ClassSet;
-
-    /// The input size that comes closest to the pictures it was trained on.
-    fn trained_size(&self) -> u32;
 
     /// Multiply-accumulates that one frame costs at this input size.
     fn macs(&self, input_size: u32) -> u64;

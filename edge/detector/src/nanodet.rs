@@ -45,10 +45,6 @@ impl Model for NanoDet {
         ClassSet::ALL
     }
 
-    fn trained_size(&self) -> u32 {
-        416
-    }
-
     fn macs(&self, input_size: u32) -> u64 {
         architecture::macs(input_size)
     }

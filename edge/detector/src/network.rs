@@ -1,7 +1,6 @@
 //! The forward pass of NanoDet-g, twice: `channels_last`, which is fast, and `plain`, which is candle's operators as they
 //! come and the yardstick of the first. Both read the picture from, and leave their answer in, the same [`Activations`].
 
-mod aligned;
 mod channels_last;
 mod convolution;
 mod kernels;

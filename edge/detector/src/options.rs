@@ -26,8 +26,7 @@ impl Default for LoadOptions {
 /// Which code runs the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// Kernels of our own over activations that lie channels-last: Winograd's convolutions and matrix products, for the
-    /// instruction set that the processor has.
+    /// Kernels over activations that lie channels-last.
     #[default]
     ChannelsLast,
     /// Candle's own operators, one by one: several times slower, and the yardstick of the other.

@@ -12,7 +12,6 @@ mod map;
 mod picture;
 mod plain;
 mod pointwise;
-mod scratch;
 mod separable;
 mod stem;
 
@@ -26,15 +25,14 @@ use crate::error::DetectorError;
 use crate::frame::RgbFrame;
 use crate::model::Model;
 use crate::options::{DetectOptions, Engine};
+use crate::stretch::Stretcher;
 use crate::weights::WeightFile;
 use crate::workspaces::Workspaces;
 use anchors::Anchors;
 use architecture::{Architecture, Parameters};
 use fast::Fast;
 use map::Map;
-use picture::Picture;
 use plain::Plain;
-use scratch::Scratch;
 
 /// SSDLite with its weights.
 pub(crate) struct SsdLite {
@@ -51,7 +49,7 @@ enum Network {
 
 /// What one call needs besides the weights.
 struct Workspace {
-    picture: Picture,
+    stretcher: Stretcher,
     activations: Activations,
 }
 
@@ -60,7 +58,6 @@ struct Activations {
     input: Map,
     /// What each step gives, in their order; the heads, a pair for each grid, are the last.
     maps: Vec<Map>,
-    scratch: Scratch,
 }
 
 impl SsdLite {
@@ -116,11 +113,6 @@ impl Model for SsdLite {
         ClassId::all().take(self.architecture.classes()).collect()
     }
 
-    fn trained_size(&self) -> u32 {
-        // Trained at 300, which is no multiple of 32.
-        320
-    }
-
     fn macs(&self, input_size: u32) -> u64 {
         self.architecture.macs(input_size)
     }
@@ -128,11 +120,11 @@ impl Model for SsdLite {
     fn find(&self, frame: &RgbFrame<'_>, options: &DetectOptions) -> Result<Candidates, DetectorError> {
         let input_size = options.input_size;
         let new = || Workspace {
-            picture: Picture::new(input_size),
+            stretcher: Stretcher::new(input_size),
             activations: Activations::new(&self.architecture, input_size),
         };
-        self.workspaces.with(input_size, new, |Workspace { picture, activations }| {
-            picture.stretch(frame, &mut activations.input)?;
+        self.workspaces.with(input_size, new, |Workspace { stretcher, activations }| {
+            picture::scale(stretcher.stretch(frame)?, &mut activations.input);
             self.forward(activations)
                 .map_err(|source| DetectorError::RunNetwork { input_size, source: Box::new(source) })?;
             Ok(self.candidates(activations, options))
@@ -149,7 +141,7 @@ impl Activations {
             let side = step.layers().fold(source.side(), |side, layer| layer.output_side(side));
             maps.push(Map::new(side, step.last.outputs));
         }
-        Self { input, maps, scratch: Scratch::default() }
+        Self { input, maps }
     }
 }
 

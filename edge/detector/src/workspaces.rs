@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// What calls need besides the weights, each for one input size; as many are kept as calls ever ran at once.
+/// Idle workspaces that are kept: cameras take turns, each at its own input size.
+const IDLE_MAX: usize = 4;
+
+/// What calls need besides the weights, each for one input size. A few are kept, the longest idle go first.
 pub(crate) struct Workspaces<W> {
     idle: Mutex<Vec<(u32, W)>>,
 }
@@ -14,22 +17,24 @@ impl<W> Default for Workspaces<W> {
 }
 
 impl<W> Workspaces<W> {
-    /// Runs with an idle workspace of this size, or with a new one in place of an idle one of another size.
+    /// Runs with an idle workspace of this size, or with a new one.
     pub(crate) fn with<R>(&self, input_size: u32, new: impl FnOnce() -> W, run: impl FnOnce(&mut W) -> R) -> R {
         let mut workspace = self.take(input_size).unwrap_or_else(new);
         let result = run(&mut workspace);
-        self.lock().push((input_size, workspace));
+        let mut idle = self.lock();
+        // Sizes that are not used any more must not pile up.
+        let evicted = (idle.len() >= IDLE_MAX).then(|| idle.remove(0));
+        idle.push((input_size, workspace));
+        drop(idle);
+        // Megabytes, and not under the lock.
+        drop(evicted);
         result
     }
 
     fn take(&self, input_size: u32) -> Option<W> {
         let mut idle = self.lock();
-        if let Some(index) = idle.iter().position(|(size, _)| *size == input_size) {
-            return Some(idle.swap_remove(index).1);
-        }
-        // Sizes that are not used any more must not pile up.
-        idle.pop();
-        None
+        let index = idle.iter().rposition(|(size, _)| *size == input_size)?;
+        Some(idle.remove(index).1)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u32, W)>> {
@@ -42,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workspace_is_used_again_at_its_size_only() {
+    fn cameras_that_take_turns_at_two_sizes_keep_their_workspaces() {
         let workspaces = Workspaces::default();
         let mut made = 0;
         for size in [416, 416, 320, 416, 416] {
@@ -52,8 +57,17 @@ mod tests {
             };
             workspaces.with(size, new, |found| assert_eq!(*found, size));
         }
-        assert_eq!(made, 3, "one for each change of size");
-        assert_eq!(workspaces.lock().len(), 1);
+        assert_eq!((made, workspaces.lock().len()), (2, 2));
+    }
+
+    #[test]
+    fn sizes_that_are_not_used_any_more_do_not_pile_up() {
+        let workspaces = Workspaces::default();
+        for size in [32, 64, 96, 128, 160, 192] {
+            workspaces.with(size, || size, |_| ());
+        }
+        let kept: Vec<u32> = workspaces.lock().iter().map(|(size, _)| *size).collect();
+        assert_eq!(kept, [96, 128, 160, 192]);
     }
 
     #[test]

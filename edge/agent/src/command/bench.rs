@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use headwater_camera::{Picture, Recording, SyntheticScene, open_file};
-use headwater_detector::{DetectOptions, Detector, LoadOptions, bundled_weights};
+use headwater_detector::{DetectOptions, Detector, LoadOptions};
 use headwater_sensors::{EnergyAccount, EnergySettings, Host};
 use tokio_util::sync::CancellationToken;
 
@@ -136,10 +136,7 @@ fn frames(args: &BenchArgs) -> Result<Vec<Picture>, CommandError> {
 fn load(args: &BenchArgs, threads: usize) -> Result<Detector, CommandError> {
     let threads = NonZeroUsize::new(threads.min(64)).unwrap_or(NonZeroUsize::MIN);
     let options = LoadOptions { threads, ..LoadOptions::default() };
-    let loaded = match &args.weights {
-        Some(path) => Detector::load_with(path, options),
-        None => Detector::from_bytes_with(bundled_weights(), options),
-    };
+    let loaded = Detector::of_file_or_bundled(args.weights.as_deref(), options);
     loaded.map_err(|source| CommandError::Detect { source: Box::new(source) })
 }
 

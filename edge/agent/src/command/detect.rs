@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use headwater_camera::{Picture, open_file};
-use headwater_detector::{DetectOptions, Detection, Detector, RgbFrame, bundled_weights};
+use headwater_detector::{DetectOptions, Detection, Detector, LoadOptions, RgbFrame};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +69,8 @@ pub(super) fn detect(args: &DetectArgs, shutdown: &CancellationToken) -> Result<
     let options = DetectOptions { input_size: args.size, threshold: args.threshold, ..DetectOptions::default() };
     options.validate().map_err(|source| CommandError::Options { source: Box::new(source) })?;
     let mut source = open_file(&args.path).map_err(|source| CommandError::Input { source: Box::new(source) })?;
-    let detector = load(args.weights.as_deref())?;
+    let detector = Detector::of_file_or_bundled(args.weights.as_deref(), LoadOptions::default())
+        .map_err(|source| CommandError::Detect { source: Box::new(source) })?;
     if let Some(folder) = &args.save {
         let saved = std::fs::create_dir_all(folder);
         saved.map_err(|source| CommandError::Save { path: folder.clone(), source })?;
@@ -100,14 +101,6 @@ pub(super) fn detect(args: &DetectArgs, shutdown: &CancellationToken) -> Result<
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-fn load(weights: Option<&Path>) -> Result<Detector, CommandError> {
-    let loaded = match weights {
-        Some(path) => Detector::load(path),
-        None => Detector::from_bytes(bundled_weights()),
-    };
-    loaded.map_err(|source| CommandError::Detect { source: Box::new(source) })
 }
 
 fn look(detector: &Detector, picture: &Picture, options: &DetectOptions) -> Result<Vec<Detection>, CommandError> {

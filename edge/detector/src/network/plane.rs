@@ -9,7 +9,7 @@
 //!   0 0 0 0 0 0
 //! ```
 
-use super::aligned::Aligned;
+use crate::aligned::Aligned;
 
 /// The largest tile of outputs that a kernel computes at once, a side.
 const TILE: usize = 4;

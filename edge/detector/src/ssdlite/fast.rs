@@ -6,7 +6,6 @@ use super::Activations;
 use super::architecture::{Architecture, Kind, LayerParameters, Parameters, Step};
 use super::map::Map;
 use super::pointwise::Pointwise;
-use super::scratch::Scratch;
 use super::separable::Separable;
 use super::stem::Stem;
 
@@ -28,11 +27,10 @@ impl Fast {
     }
 
     pub(super) fn forward(&self, architecture: &Architecture, activations: &mut Activations) {
-        let Activations { input, maps, scratch } = activations;
-        scratch.fit();
+        let Activations { input, maps } = activations;
         for (index, (step, compiled)) in architecture.steps().iter().zip(&self.steps).enumerate() {
             let (done, rest) = maps.split_at_mut(index);
-            compiled.run(step.source.map_or(input, |source| &done[source]), &mut rest[0], scratch);
+            compiled.run(step.source.map_or(input, |source| &done[source]), &mut rest[0]);
         }
     }
 }
@@ -46,10 +44,10 @@ impl Compiled {
         })
     }
 
-    fn run(&self, source: &Map, target: &mut Map, scratch: &Scratch) {
+    fn run(&self, source: &Map, target: &mut Map) {
         match self {
-            Self::Stem(stem) => stem.run(source, target, scratch),
-            Self::Separable(separable) => separable.run(source, target, scratch),
+            Self::Stem(stem) => stem.run(source, target),
+            Self::Separable(separable) => separable.run(source, target),
             Self::Pointwise(pointwise) => {
                 let rows = target.side().div_ceil(rayon::current_num_threads());
                 let sources = source.values().par_chunks(rows * source.pitch());

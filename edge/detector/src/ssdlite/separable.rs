@@ -16,7 +16,7 @@ use super::depthwise::{Depthwise, Rows};
 use super::map::Map;
 use super::pointwise::Pointwise;
 use super::rows_under;
-use super::scratch::{Scratch, Strip, first};
+use crate::scratch::with_scratch;
 
 /// Widened values that a strip may have: half a megabyte.
 const STRIP_VALUES: usize = 128 * 1024;
@@ -45,33 +45,35 @@ impl Separable {
     }
 
     /// Writes all of `target`, strips of rows on the threads of the current pool.
-    pub(super) fn run(&self, source: &Map, target: &mut Map, scratch: &Scratch) {
+    pub(super) fn run(&self, source: &Map, target: &mut Map) {
         let (side, pitch) = (target.side(), target.pitch());
         let rows = (STRIP_VALUES / (source.side() * self.layer.inputs)).saturating_sub(2) / self.layer.stride;
         let rows = rows.clamp(1, side.div_ceil(rayon::current_num_threads()));
         target.values_mut().par_chunks_mut(rows * pitch).enumerate().for_each(|(strip, values)| {
             let rows = strip * rows..(strip * rows + values.len() / pitch);
-            scratch.with(|buffers| self.run_strip(source, rows, values, buffers));
+            self.run_strip(source, rows, values);
         });
     }
 
-    fn run_strip(&self, source: &Map, rows: Range<usize>, target: &mut [f32], buffers: &mut Strip) {
+    fn run_strip(&self, source: &Map, rows: Range<usize>, target: &mut [f32]) {
         let (side, channels) = (source.side(), self.layer.inputs);
         let padding = self.layer.padding(side);
         let under = rows_under(&rows, self.layer.stride, padding, side);
         let narrow = source.rows(under.clone());
-        let values = match &self.widen {
-            Some(widen) => {
-                let widened = first(&mut buffers.widened, under.len() * side * channels);
-                widen.run(narrow, widened);
-                &*widened
-            }
-            None => narrow,
-        };
-        let pixels = target.len() / self.project.outputs();
-        let gathered = first(&mut buffers.gathered, pixels * channels);
-        self.depthwise.run(&Rows { side, first: under.start, values }, padding, rows.clone(), gathered);
-        self.project.run(gathered, target);
+        let widened = if self.widen.is_some() { under.len() * side * channels } else { 0 };
+        let gathered = target.len() / self.project.outputs() * channels;
+        with_scratch(widened + gathered, |scratch| {
+            let (widened, gathered) = scratch.split_at_mut(widened);
+            let values = match &self.widen {
+                Some(widen) => {
+                    widen.run(narrow, widened);
+                    &*widened
+                }
+                None => narrow,
+            };
+            self.depthwise.run(&Rows { side, first: under.start, values }, padding, rows.clone(), gathered);
+            self.project.run(gathered, target);
+        });
         if self.residual {
             for (value, source) in target.iter_mut().zip(source.rows(rows)) {
                 *value += source;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::architecture::{Layer, LayerParameters};
 use super::map::Map;
 use super::pointwise::Pointwise;
-use super::scratch::{Scratch, Strip, first};
+use crate::scratch::with_scratch;
 
 /// Gathered values that a strip may have: a quarter of a megabyte.
 const STRIP_VALUES: usize = 64 * 1024;
@@ -24,24 +24,25 @@ impl Stem {
     }
 
     /// Writes all of `target`, strips of rows on the threads of the current pool.
-    pub(super) fn run(&self, source: &Map, target: &mut Map, scratch: &Scratch) {
+    pub(super) fn run(&self, source: &Map, target: &mut Map) {
         let (side, pitch) = (target.side(), target.pitch());
         let rows =
             (STRIP_VALUES / (side * 9 * self.layer.inputs)).clamp(1, side.div_ceil(rayon::current_num_threads()));
         target.values_mut().par_chunks_mut(rows * pitch).enumerate().for_each(|(strip, values)| {
             let rows = strip * rows..(strip * rows + values.len() / pitch);
-            scratch.with(|buffers| self.run_strip(source, rows, side, values, buffers));
+            self.run_strip(source, rows, side, values);
         });
     }
 
-    fn run_strip(&self, source: &Map, rows: Range<usize>, side: usize, target: &mut [f32], buffers: &mut Strip) {
+    fn run_strip(&self, source: &Map, rows: Range<usize>, side: usize, target: &mut [f32]) {
         let patch_values = 9 * self.layer.inputs;
-        let patches = first(&mut buffers.gathered, rows.len() * side * patch_values);
-        let pixels = rows.flat_map(|y| (0..side).map(move |x| (y, x)));
-        for ((y, x), patch) in pixels.zip(patches.chunks_exact_mut(patch_values)) {
-            self.gather(source, y, x, patch);
-        }
-        self.product.run(patches, target);
+        with_scratch(rows.len() * side * patch_values, |patches| {
+            let pixels = rows.flat_map(|y| (0..side).map(move |x| (y, x)));
+            for ((y, x), patch) in pixels.zip(patches.chunks_exact_mut(patch_values)) {
+                self.gather(source, y, x, patch);
+            }
+            self.product.run(patches, target);
+        });
     }
 
     /// The values under the kernel at a pixel of the target, zeros outside the picture.

@@ -5,11 +5,12 @@
 
 use std::ops::Range;
 
-use super::jobs::{Shared, Work, with_scratch};
+use super::jobs::{Shared, Work};
 use super::{Panels, Parameters};
-use crate::network::aligned::Aligned;
+use crate::aligned::Aligned;
 use crate::network::kernels::{Kernels, Pack, Product, SEGMENT, Start};
 use crate::network::plane::Plane;
+use crate::scratch::with_scratch;
 
 /// What the patches of a block of pixels may take.
 const PATCHES_BYTES: usize = 256 * 1024;

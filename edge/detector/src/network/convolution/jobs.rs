@@ -1,12 +1,9 @@
 //! How the work of a convolution is dealt out to threads: in blocks of rows (pixels or tiles) and groups of panels.
 #![allow(unsafe_code)] // an address that several threads have
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
-
-use crate::network::aligned::Aligned;
 
 /// A convolution whose weights take more than this is cut by outputs, so that each thread reads only a part of them.
 const SHARED_WEIGHTS_BYTES_MAX: usize = 512 * 1024;
@@ -46,20 +43,6 @@ impl Work {
 /// Part `index` of `parts` nearly equal ones.
 fn share(total: usize, parts: usize, index: usize) -> Range<usize> {
     total * index / parts..total * (index + 1) / parts
-}
-
-/// Lends memory that this thread keeps from job to job. It holds what the last job left there.
-/// Jobs do not wait for one another, so a thread has one job at a time.
-pub(super) fn with_scratch<R>(floats: usize, job: impl FnOnce(&mut [f32]) -> R) -> R {
-    thread_local! {
-        static SCRATCH: RefCell<Aligned> = RefCell::new(Aligned::zeros(0));
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < floats {
-            *scratch = Aligned::zeros(floats);
-        }
-        job(&mut scratch[..floats])
-    })
 }
 
 /// A plane's memory, in which several jobs write at once, each its own pixels and outputs.

@@ -1,6 +1,6 @@
 //! Weights and biases in panels: outputs in groups of as many as a kernel computes at once.
 
-use crate::network::aligned::Aligned;
+use crate::aligned::Aligned;
 use crate::network::kernels::{Kernels, SEGMENT};
 
 /// How the outputs of a convolution are cut into panels. The last may have fewer outputs than the others; its weights are

@@ -7,11 +7,12 @@
 
 use std::ops::Range;
 
-use super::jobs::{Shared, Work, with_scratch};
+use super::jobs::{Shared, Work};
 use super::{Panels, Parameters};
-use crate::network::aligned::Aligned;
+use crate::aligned::Aligned;
 use crate::network::kernels::{IN_PLACE_STEP, Kernels, Pool, Product, Start};
 use crate::network::plane::Plane;
+use crate::scratch::with_scratch;
 use crate::weights::ConvWeights;
 
 const CHANNELS: usize = 3;

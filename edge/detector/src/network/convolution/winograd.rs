@@ -7,13 +7,14 @@
 
 use std::ops::Range;
 
-use super::jobs::{Shared, Work, with_scratch};
+use super::jobs::{Shared, Work};
 use super::{Panels, Parameters};
-use crate::network::aligned::Aligned;
+use crate::aligned::Aligned;
 use crate::network::kernels::{
     Forward, Four, Inverse, Kernels, Place, Product, SEGMENT, Scheme, Start, Transforms, Two,
 };
 use crate::network::plane::Plane;
+use crate::scratch::with_scratch;
 
 /// What patches and products of a block of tiles may take.
 const BLOCK_BYTES: usize = 1024 * 1024;

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 const LINE_BYTES: usize = 64;
 
 /// A slice of fixed length.
-pub(super) struct Aligned {
+pub(crate) struct Aligned {
     /// With room for moving the beginning; never grows, so it never moves.
     values: Vec<f32>,
     start: usize,
@@ -14,7 +14,7 @@ pub(super) struct Aligned {
 }
 
 impl Aligned {
-    pub(super) fn zeros(length: usize) -> Self {
+    pub(crate) fn zeros(length: usize) -> Self {
         let values = vec![0.0; length + LINE_BYTES / size_of::<f32>()];
         // Without a beginning that fits (which the documentation of `align_offset` allows) it is only slower.
         let start = values.as_ptr().align_offset(LINE_BYTES).min(values.len() - length);
