@@ -49,7 +49,7 @@ pub struct MessageId {
 impl Headers {
     /// Headers of a message of a schema of this crate; the content type follows from the schema.
     pub fn new(schema: &str, device: &str, boot: &str, seq: u64) -> Self {
-        let content_type = if [status::SCHEMA, control::SCHEMA].contains(&schema) { JSON } else { ARROW_STREAM };
+        let content_type = if schema == status::SCHEMA { JSON } else { ARROW_STREAM };
         Self {
             content_type: content_type.to_owned(),
             schema: schema.to_owned(),

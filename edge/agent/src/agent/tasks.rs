@@ -52,9 +52,15 @@ impl Tasks<'_> {
         if let Some(commands) = commands {
             let (told, soon, local) = (Arc::clone(state), Arc::clone(&soon), local.clone());
             let follow = move |command| {
-                told.settings.command(command, clock::now_ms());
-                // Its sender waits for what becomes of it.
-                soon.notify_one();
+                let (told, soon) = (Arc::clone(&told), Arc::clone(&soon));
+                async move {
+                    let followed = tokio::task::spawn_blocking(move || told.settings.command(command, clock::now_ms()));
+                    if followed.await.is_err() {
+                        tracing::error!("following a command stopped unexpectedly");
+                    }
+                    // Its sender waits for what becomes of it.
+                    soon.notify_one();
+                }
             };
             tasks.push(tokio::spawn(commands.run(local, follow)));
         }

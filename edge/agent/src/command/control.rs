@@ -1,12 +1,12 @@
 //! `control`: one command to a device, by the topic `edge-control`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use headwater_proto::batch::control::{Change, Command};
 
 use super::{CommandError, print};
+use crate::clock;
 use crate::uplink::send_command;
 
 /// Which device shall do what.
@@ -76,8 +76,7 @@ impl ControlArgs {
 
 /// Sends the command and says its name; whether it is followed the device says in its next heartbeat.
 pub(super) async fn control(args: ControlArgs) -> Result<(), CommandError> {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as i64;
-    let command = args.command(now_ms);
+    let command = args.command(clock::now_ms());
     if command.set == Change::default() {
         return Err(CommandError::NoChange);
     }

@@ -127,7 +127,7 @@ fn every_wrong_value_is_named_at_once() {
         "cameras[1].track",
         "cameras[1].zones",
         "cameras[1].lines",
-        "cameras[1].zones",
+        "cameras[1].lines",
         "cameras[1].masks",
         "cameras[1].motion.sensitivity",
         "cameras[1].motion.max_idle_ms",

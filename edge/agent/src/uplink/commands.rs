@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use headwater_proto::batch::EDGE_CONTROL;
 use headwater_proto::batch::control::{self, Command};
-use headwater_proto::batch::headers::Headers;
+use headwater_proto::batch::headers::{CONTENT_TYPE, JSON, SCHEMA};
 use rdkafka::Message as _;
 use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 use tokio_util::sync::CancellationToken;
 
-use super::{Heard, UplinkError, client_config, kafka_headers, producer};
+use super::{Heard, UplinkError, client_config, producer};
 use crate::config::Config;
 
 /// The pause after an error; the client itself tries to reach the broker meanwhile.
@@ -37,7 +38,8 @@ pub(crate) async fn send_command(
     let producer = producer(&client, Heard::default())?;
     let failed = |source| UplinkError::Deliver { topic: EDGE_CONTROL.to_owned(), seq: 0, source };
     let value = command.to_json().map_err(|source| UplinkError::Command { source })?;
-    let headers = kafka_headers(&Headers::new(control::SCHEMA, &command.device_id, &command.id, 0));
+    let header = |key, value| Header { key, value: Some(value) };
+    let headers = OwnedHeaders::new().insert(header(CONTENT_TYPE, JSON)).insert(header(SCHEMA, control::SCHEMA));
     let record = FutureRecord::to(EDGE_CONTROL).key(&command.device_id).payload(&value).headers(headers);
     let delivery = producer.send_result(record).map_err(|(error, _)| failed(error))?;
     let timed_out = KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
@@ -75,7 +77,10 @@ impl Commands {
 
     /// Hands over each command, or the id and the fault of what cannot be read, until cancelled. A command counts as
     /// read once `take` has come back.
-    pub(crate) async fn run(self, local: CancellationToken, mut take: impl FnMut(Result<Command, String>) + Send) {
+    pub(crate) async fn run<T>(self, local: CancellationToken, take: impl Fn(Result<Command, String>) -> T + Send)
+    where
+        T: Future<Output = ()> + Send,
+    {
         loop {
             let received = tokio::select! {
                 () = local.cancelled() => return,
@@ -84,19 +89,19 @@ impl Commands {
             match received {
                 Ok(message) => {
                     if let Some(command) = self.meant(message.key(), message.payload().unwrap_or_default()) {
-                        take(command);
+                        take(command).await;
                     }
                     if let Err(error) = self.consumer.commit_message(&message, CommitMode::Async) {
                         tracing::warn!(%error, "a command may be read again");
                     }
                 }
-                // Nobody has sent a command yet.
-                Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition)) => {
-                    pause(&local).await;
-                }
+                // The broker is away, or nobody has made the topic yet.
                 Err(error) => {
                     tracing::debug!(%error, "reading commands");
-                    pause(&local).await;
+                    tokio::select! {
+                        () = local.cancelled() => return,
+                        () = tokio::time::sleep(RETRY_PAUSE) => {}
+                    }
                 }
             }
         }
@@ -108,12 +113,5 @@ impl Commands {
             Ok(command) => command.is_for(&self.device_id).then_some(Ok(command)),
             Err(error) => (key == Some(self.device_id.as_bytes())).then(|| Err(crate::error::chain(&error))),
         }
-    }
-}
-
-async fn pause(local: &CancellationToken) {
-    tokio::select! {
-        () = local.cancelled() => {}
-        () = tokio::time::sleep(RETRY_PAUSE) => {}
     }
 }

@@ -93,9 +93,14 @@ fn check_detection(camera: &CameraConfig, key: Key, problems: &mut Problems) {
         }
     }
     problems.unless((0.0..=1.0).contains(&camera.threshold), &key("threshold"), || "must be 0 to 1".to_owned());
-    for class in &camera.classes {
+    check_classes(camera.classes.iter().map(|class| ("classes", class)), key, problems);
+}
+
+/// Classes, each with the key that names it.
+fn check_classes<'a>(named: impl Iterator<Item = (&'a str, &'a String)>, key: Key, problems: &mut Problems) {
+    for (name, class) in named {
         let is_known = ClassId::from_name(class).is_some();
-        problems.unless(is_known, &key("classes"), || format!("{class:?} is no COCO class"));
+        problems.unless(is_known, &key(name), || format!("{class:?} is no COCO class"));
     }
 }
 
@@ -114,11 +119,9 @@ fn check_counting(camera: &CameraConfig, key: Key, problems: &mut Problems) {
             problems.add(&key(name), error.to_string());
         }
     }
-    let classes = camera.zones.iter().flat_map(|zone| &zone.classes);
-    for class in classes.chain(camera.lines.iter().flat_map(|line| &line.classes)) {
-        let is_known = ClassId::from_name(class).is_some();
-        problems.unless(is_known, &key("zones"), || format!("{class:?} is no COCO class"));
-    }
+    let of_zones = camera.zones.iter().flat_map(|zone| &zone.classes).map(|class| ("zones", class));
+    let of_lines = camera.lines.iter().flat_map(|line| &line.classes).map(|class| ("lines", class));
+    check_classes(of_zones.chain(of_lines), key, problems);
 }
 
 fn check_sight(camera: &CameraConfig, key: Key, problems: &mut Problems) {
