@@ -1,45 +1,85 @@
-//! Carbon: a thread asks the source of intensities, and what is known goes to whoever looks at cameras.
+//! Carbon: a thread asks the source of intensities; what is known goes to whoever looks at cameras, and whether uploads
+//! wait to the outbox.
 //!
 //! What is asked, and what follows from it, is the business of `headwater-carbon`; here are its thread and its log.
 
 pub(crate) mod control;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use headwater_camera::StopSignal;
-use headwater_carbon::{Follower, Notice, Outlook, Provider};
+use headwater_carbon::{Deferral, Follower, Notice, Outlook, Provider};
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::outbox::Outbox;
 
-/// How often the present is read from what is known, at least.
-const LOOK_INTERVAL_MS: i64 = 30_000;
+/// How often the present is read from what is known.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an alert lasts after what it is about was last seen, milliseconds.
+const ALERT_MS: i64 = 30_000;
 
 /// What is known now; nothing before the source was first asked, and where there is none.
 pub(crate) type OutlookWatch = watch::Receiver<Option<Arc<Outlook>>>;
 
-/// Asks until stopped. Blocks for as long as a question takes.
-pub(crate) fn follow(
-    mut provider: Box<dyn Provider>,
-    mut follower: Follower,
-    outlooks: &watch::Sender<Option<Arc<Outlook>>>,
-    stop: &StopSignal,
-) {
-    loop {
-        let now_ms = clock::now_ms();
-        if now_ms >= follower.due_ms() {
-            let answer = provider.fetch(now_ms);
-            say(follower.answered(clock::now_ms(), answer));
-        }
-        let now_ms = clock::now_ms();
-        let (outlook, notice) = follower.outlook(now_ms);
-        say(notice);
-        let next_ms = outlook.forecast.first().map_or(i64::MAX, |point| point.at_ms);
-        outlooks.send_replace(Some(Arc::new(outlook)));
-        let wait_ms = next_ms.min(follower.due_ms()).saturating_sub(now_ms).clamp(1, LOOK_INTERVAL_MS);
-        if stop.wait(Duration::from_millis(wait_ms as u64)) {
-            return;
+/// When something was last seen that must not be missed.
+#[derive(Debug)]
+pub(crate) struct Alert(AtomicI64);
+
+impl Default for Alert {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl Alert {
+    /// It is seen now.
+    pub(crate) fn seen(&self, now_ms: i64) {
+        self.0.store(now_ms, Relaxed);
+    }
+
+    /// Whether the alert lasts. One from the future, because the clock was set, does not.
+    pub(crate) fn lasts(&self, now_ms: i64) -> bool {
+        (0..ALERT_MS).contains(&now_ms.saturating_sub(self.0.load(Relaxed)))
+    }
+}
+
+/// What the thread needs.
+pub(crate) struct CarbonWatch {
+    pub(crate) provider: Box<dyn Provider>,
+    pub(crate) follower: Follower,
+    pub(crate) deferral: Deferral,
+    pub(crate) outlooks: watch::Sender<Option<Arc<Outlook>>>,
+    pub(crate) outbox: Arc<Outbox>,
+    /// Of any camera.
+    pub(crate) alert: Arc<Alert>,
+}
+
+impl CarbonWatch {
+    /// Asks until stopped. Blocks for as long as a question takes.
+    pub(crate) fn run(mut self, stop: &StopSignal) {
+        loop {
+            let now_ms = clock::now_ms();
+            if now_ms >= self.follower.due_ms() {
+                let answer = self.provider.fetch(now_ms);
+                say(self.follower.answered(clock::now_ms(), answer));
+            }
+            let now_ms = clock::now_ms();
+            let (outlook, notice) = self.follower.outlook(now_ms);
+            say(notice);
+            self.outbox.defer(self.deferral.waits(now_ms, &outlook, self.alert.lasts(now_ms)));
+            self.outlooks.send_if_modified(|known| {
+                let is_new = known.as_deref() != Some(&outlook);
+                if is_new {
+                    *known = Some(Arc::new(outlook));
+                }
+                is_new
+            });
+            if stop.wait(LOOK_INTERVAL) {
+                return;
+            }
         }
     }
 }

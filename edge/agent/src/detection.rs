@@ -19,7 +19,6 @@ use crate::clock;
 use crate::config::Config;
 use crate::error::chain;
 use crate::intake::{Item, Observation};
-use crate::live::PowerLive;
 use crate::metered::{self, Metered};
 use watched::WatchedCamera;
 
@@ -36,7 +35,6 @@ pub(crate) struct Watch {
     pub(crate) cameras: Vec<WatchedCamera>,
     pub(crate) settings: watch::Receiver<Arc<Config>>,
     pub(crate) energy: Arc<EnergyAccount>,
-    pub(crate) power: Arc<PowerLive>,
     pub(crate) intake: mpsc::Sender<Item>,
 }
 
@@ -78,7 +76,7 @@ impl Watch {
 
     fn look(&mut self, taken: &Taken) -> Option<Result<Observation, DetectorError>> {
         let camera = self.cameras.get_mut(taken.camera)?;
-        camera.follow_carbon(clock::now_ms(), Instant::now(), &self.power);
+        camera.follow_carbon(clock::now_ms(), Instant::now());
         let tier = camera.tier();
         let picture = &taken.frame.picture;
         let options = camera.options(tier);

@@ -2,7 +2,7 @@
 //! the terminal read. Nothing is decided by them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use headwater_camera::{CameraState, Vitals, VitalsSnapshot};
 use headwater_proto::batch::status::Acknowledgement;
@@ -46,16 +46,10 @@ pub struct AgentStatus {
     pub spool: SpoolStats,
     /// Carbon intensity, g/kWh, where it is known.
     pub carbon_intensity_g_per_kwh: Option<f64>,
-    /// How the intensity is known: `measured`, `estimated`, `forecast`, or `annual` for want of anything better.
-    pub carbon_origin: Option<&'static str>,
-    /// Steps down from full effort.
-    pub carbon_step: usize,
     /// Whether uploads wait for cleaner electricity.
-    pub defers_upload: bool,
+    pub is_deferred: bool,
     /// Energy of all detections since the start, millijoules, where it is known.
     pub energy_mj_total: Option<f64>,
-    /// How energy is known, `none` where it is not.
-    pub energy_method: &'static str,
     /// Readings that were let go because they were not taken in time.
     pub dropped_readings: u64,
     /// What became of the last command.
@@ -83,6 +77,8 @@ pub struct CameraSnapshot {
     pub persons: u32,
     /// Input size of the network now, pixels.
     pub tier: u32,
+    /// Steps that carbon control has gone down from the best way to look.
+    pub carbon_step: usize,
     /// Time of all detections, milliseconds.
     pub inference_ms_total: f64,
     /// Energy of its detections since the start, millijoules, where it is known.
@@ -100,6 +96,7 @@ pub(crate) struct CameraLive {
     detections: AtomicU64,
     persons: AtomicU32,
     tier: AtomicU32,
+    carbon_step: AtomicUsize,
     inference_us: AtomicU64,
     inference_ms: Histogram,
 }
@@ -115,6 +112,7 @@ impl CameraLive {
             detections: AtomicU64::default(),
             persons: AtomicU32::default(),
             tier: AtomicU32::new(tier),
+            carbon_step: AtomicUsize::default(),
             inference_us: AtomicU64::default(),
             inference_ms,
         }
@@ -142,6 +140,10 @@ impl CameraLive {
         self.inference_ms.observe(inference_ms);
     }
 
+    pub(crate) fn set_carbon_step(&self, step: usize) {
+        self.carbon_step.store(step, Relaxed);
+    }
+
     /// Everything at this moment, but what its detections cost and whether it is paused: others know that.
     pub(crate) fn snapshot(&self) -> CameraSnapshot {
         let vitals = self.vitals.snapshot();
@@ -155,6 +157,7 @@ impl CameraLive {
             detections: self.detections.load(Relaxed),
             persons: self.persons.load(Relaxed),
             tier: self.tier.load(Relaxed),
+            carbon_step: self.carbon_step.load(Relaxed),
             inference_ms_total: self.inference_us.load(Relaxed) as f64 / 1000.0,
             energy_mj: None,
             is_paused: false,
@@ -169,27 +172,4 @@ pub(crate) struct UplinkLive {
     pub(crate) sent_rows: AtomicU64,
     pub(crate) sent_messages: AtomicU64,
     pub(crate) rejected_messages: AtomicU64,
-}
-
-/// What carbon control does now.
-#[derive(Default)]
-pub(crate) struct PowerLive {
-    step: AtomicU8,
-    defers_upload: AtomicBool,
-}
-
-impl PowerLive {
-    pub(crate) fn set(&self, step: usize, defers_upload: bool) {
-        self.step.store(u8::try_from(step).unwrap_or(u8::MAX), Relaxed);
-        self.defers_upload.store(defers_upload, Relaxed);
-    }
-
-    pub(crate) fn step(&self) -> usize {
-        usize::from(self.step.load(Relaxed))
-    }
-
-    /// Whether uploads wait for cleaner electricity.
-    pub(crate) fn defers_upload(&self) -> bool {
-        self.defers_upload.load(Relaxed)
-    }
 }

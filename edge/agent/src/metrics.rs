@@ -115,6 +115,7 @@ fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
     };
     gauge("persons", "People in the last frame", |camera| i64::from(camera.persons));
     gauge("tier_pixels", "Input size of the network", |camera| i64::from(camera.tier));
+    gauge("carbon_step", "Steps down from the best way to look", |camera| camera.carbon_step as i64);
     gauge("camera_running", "1 while frames come", |camera| i64::from(camera.state == CameraState::Running));
     gauge("camera_broken", "1 while the camera is asked only now and then", |camera| {
         i64::from(camera.state == CameraState::Broken)
@@ -140,6 +141,7 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
     counter("spool_dropped_rows", "Rows dropped because the spool was full", spool.dropped_rows);
     counter("spool_expired_rows", "Rows dropped because they were too old", spool.expired_rows);
     counter("spool_lost_rows", "Rows that the disk did not take", status.lost_rows);
+    counter("sensors_dropped", "Readings that were not taken in time", status.dropped_readings);
     counter("spool_refused", "Attempts to put a message into a spool that was full", spool.refused_records);
     counter("spool_cut_bytes", "Bytes that a power cut left torn, cut off at the start", spool.cut_bytes);
     counter("spool_damaged_messages", "Messages that have gone bad on disk", spool.damaged_records);
@@ -155,8 +157,7 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
     gauge("spool_oldest_age_s", "Age of the oldest message on disk", spool.oldest_age_ms.unwrap_or(0) as f64 / 1000.0);
     gauge("spool_held", "1 while cameras wait because the spool is full", f64::from(u8::from(status.is_held)));
     gauge("uplink_connected", "1 while the broker takes messages", f64::from(u8::from(status.uplink_connected)));
-    gauge("upload_deferred", "1 while uploads wait for cleaner electricity", f64::from(u8::from(status.defers_upload)));
-    gauge("carbon_step", "Steps down from full effort", status.carbon_step as f64);
+    gauge("upload_deferred", "1 while uploads wait for cleaner electricity", f64::from(u8::from(status.is_deferred)));
     if let Some(intensity) = status.carbon_intensity_g_per_kwh {
         gauge("carbon_intensity_g_per_kwh", "Carbon intensity of the electricity", intensity);
     }

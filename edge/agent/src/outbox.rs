@@ -48,6 +48,7 @@ pub(crate) struct Outbox {
     changed: Notify,
     room: Notify,
     is_held: AtomicBool,
+    is_deferred: AtomicBool,
     lost_rows: AtomicU64,
     closed: AtomicBool,
 }
@@ -74,6 +75,7 @@ impl Outbox {
             changed: Notify::new(),
             room: Notify::new(),
             is_held: AtomicBool::new(false),
+            is_deferred: AtomicBool::new(false),
             lost_rows: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         })
@@ -114,6 +116,18 @@ impl Outbox {
     /// Whether a message waits for room.
     pub(crate) fn is_held(&self) -> bool {
         self.is_held.load(Ordering::Relaxed)
+    }
+
+    /// Says whether messages wait on disk for cleaner electricity.
+    pub(crate) fn defer(&self, is_deferred: bool) {
+        if self.is_deferred.swap(is_deferred, Ordering::Relaxed) && !is_deferred {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether messages wait for cleaner electricity. Nothing waits for it once no more will come.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.is_deferred.load(Ordering::Relaxed) && !self.is_closed()
     }
 
     /// Counts rows that the disk did not take, and that are given up.

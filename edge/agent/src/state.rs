@@ -7,7 +7,7 @@ use headwater_sensors::{EnergyAccount, Sensors};
 
 use crate::carbon::OutlookWatch;
 use crate::config::CameraConfig;
-use crate::live::{AgentStatus, CameraLive, CameraSnapshot, PowerLive, UplinkLive};
+use crate::live::{AgentStatus, CameraLive, CameraSnapshot, UplinkLive};
 use crate::metrics::InferenceTimes;
 use crate::outbox::Outbox;
 use crate::settings::LiveSettings;
@@ -19,7 +19,6 @@ pub(crate) struct AgentState {
     pub(crate) settings: Arc<LiveSettings>,
     pub(crate) cameras: Vec<Arc<CameraLive>>,
     pub(crate) uplink: Arc<UplinkLive>,
-    pub(crate) power: Arc<PowerLive>,
     pub(crate) energy: Arc<EnergyAccount>,
     pub(crate) outlook: OutlookWatch,
     pub(crate) sensors: Arc<Sensors>,
@@ -30,8 +29,7 @@ pub(crate) struct AgentState {
 impl AgentState {
     pub(crate) fn status(&self) -> AgentStatus {
         let spool = self.outbox.stats();
-        let outlook = self.outlook.borrow().clone();
-        let current = outlook.map(|outlook| outlook.current);
+        let intensity = self.outlook.borrow().as_ref().map(|outlook| outlook.current.g_per_kwh);
         let energy = self.energy.cameras();
         let settings = self.settings.current();
         let camera = |(camera, settings): (&Arc<CameraLive>, &CameraConfig)| CameraSnapshot {
@@ -56,12 +54,9 @@ impl AgentState {
             lost_rows: self.outbox.lost_rows(),
             is_held: self.outbox.is_held(),
             spool,
-            carbon_intensity_g_per_kwh: current.map(|current| current.g_per_kwh),
-            carbon_origin: current.map(|current| current.origin.name()),
-            carbon_step: self.power.step(),
-            defers_upload: self.power.defers_upload(),
+            carbon_intensity_g_per_kwh: intensity,
+            is_deferred: self.outbox.is_deferred(),
             energy_mj_total: self.energy.total_mj(),
-            energy_method: self.energy.method_name(),
             dropped_readings: self.sensors.dropped(),
             control: self.settings.acknowledgement(),
         }

@@ -27,7 +27,7 @@ use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::config::{Config, UplinkConfig};
-use crate::live::{PowerLive, UplinkLive};
+use crate::live::UplinkLive;
 use crate::outbox::{Message, Outbox, Spooled};
 pub(crate) use commands::{Commands, send_command};
 use link::{Link, Notice};
@@ -71,7 +71,6 @@ pub(crate) struct Uplink {
     brokers: String,
     outbox: Arc<Outbox>,
     live: Arc<UplinkLive>,
-    power: Arc<PowerLive>,
     /// Whether the topic of commands is to be there.
     takes_commands: bool,
     link: Link,
@@ -112,12 +111,7 @@ impl Uplink {
     ///
     /// # Errors
     /// [`UplinkError::Client`].
-    pub(crate) fn new(
-        config: &Config,
-        outbox: Arc<Outbox>,
-        live: Arc<UplinkLive>,
-        power: Arc<PowerLive>,
-    ) -> Result<Self, UplinkError> {
+    pub(crate) fn new(config: &Config, outbox: Arc<Outbox>, live: Arc<UplinkLive>) -> Result<Self, UplinkError> {
         let client = client_config(&config.bootstrap_servers, &config.device_id, &config.uplink.client_configs);
         drop(producer(&client, Heard::default())?);
         Ok(Self {
@@ -126,7 +120,6 @@ impl Uplink {
             brokers: config.bootstrap_servers.clone(),
             outbox,
             live,
-            power,
             takes_commands: config.control.enabled,
             link: Link::default(),
             started: Instant::now(),
@@ -195,15 +188,14 @@ impl Uplink {
                 delivered = first_delivery(&mut session.in_flight) => self.delivered(session, delivered).await?,
                 () = self.outbox.changed(), if has_room && !closed => {}
                 () = at(deadline) => return Ok(Ended::OutOfTime),
-                () = tokio::time::sleep(LOOK_INTERVAL) => self.look(session),
+                () = tokio::time::sleep(LOOK_INTERVAL), if !session.in_flight.is_empty() => self.look(session),
             }
         }
     }
 
     /// Reads from disk and hands to librdkafka, as far as the window goes.
     async fn fill(&self, session: &mut Session) -> Result<(), UplinkError> {
-        // What waits for cleaner electricity waits on disk, but not for a shutdown.
-        while !(self.power.defers_upload() && self.deadline.is_none()) && session.in_flight.len() < WINDOW_MESSAGES {
+        while !self.outbox.is_deferred() && session.in_flight.len() < WINDOW_MESSAGES {
             let limit = ReadLimit { records: WINDOW_MESSAGES - session.in_flight.len(), bytes: READ_BYTES };
             let from = session.next;
             let spooled = self.on_disk(move |outbox| outbox.read(from, limit)).await?;

@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let scenario = Scenario { forecasts: Forecasts::Yesterday, upload_watts: 0.0 };
+    let scenario = Scenario { forecasts: Forecasts::Yesterday, upload_watts: 0.0, defer_upload_hours_max: 0.0 };
     let mut options = Options { control: String::new(), scenario, brief: false, files: Vec::new() };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -53,7 +53,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
         match argument.as_str() {
             "--measure" => set("measure", format!("{:?}", value()?)),
             "--loss" => set("accuracy_loss_max", format!("{}", number(&value()?)? / 100.0)),
-            "--defer" => set("defer_upload_hours_max", format!("{:?}", number(&value()?)?)),
+            "--defer" => options.scenario.defer_upload_hours_max = number(&value()?)?,
             "--set" => options.control.push_str(&format!("{}\n", value()?)),
             "--upload" => options.scenario.upload_watts = number(&value()?)?,
             "--brief" => options.brief = true,

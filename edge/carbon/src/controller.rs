@@ -20,23 +20,20 @@
 
 mod account;
 mod frontier;
-mod memory;
 mod settings;
 mod switches;
 #[cfg(test)]
 mod tests;
-mod upload;
 
 pub use frontier::{Corner, Frontier};
 pub use settings::{ControlError, ControlSettings, Measure};
 
 use crate::configuration::Configuration;
-use crate::signal::{Origin, Outlook};
+use crate::memory::Memory;
+use crate::signal::Outlook;
 use crate::time::HOUR_MS;
 use account::Account;
-use memory::Memory;
 use switches::Switches;
-use upload::Upload;
 
 /// How long a price is good for, milliseconds.
 const PLAN_MS: i64 = 5 * 60 * 1000;
@@ -54,7 +51,6 @@ pub struct Controller {
     account: Account,
     memory: Memory,
     switches: Switches,
-    upload: Upload,
     /// Place on the frontier.
     place: usize,
     price: Option<Price>,
@@ -75,8 +71,6 @@ pub struct Decision<'a> {
     pub configuration: &'a Configuration,
     /// Its place in the list that the controller was made of.
     pub index: usize,
-    /// Whether uploads that can wait do so.
-    pub defer_upload: bool,
     /// Whether the way to look is another than before.
     pub changed: bool,
     /// Why this one.
@@ -123,7 +117,6 @@ impl Controller {
             account: Account::new(settings.accuracy_loss_max * settings.horizon_hours),
             memory: Memory::new(settings.history_hours),
             switches: Switches::new(settings.switches_per_hour_max, settings.dwell()),
-            upload: Upload::new(settings.defer_upload_hours_max),
             place: frontier.len() - 1,
             price: None,
             promised,
@@ -137,7 +130,6 @@ impl Controller {
     pub fn decide(&mut self, now_ms: i64, outlook: &Outlook, alert: bool) -> Decision<'_> {
         self.account.settle(now_ms, self.accuracy_at(self.place) - self.promised);
         self.memory.take_in(now_ms, outlook);
-        let intensity = outlook.current.g_per_kwh;
         let best = self.frontier.len() - 1;
         let (wanted, reason) = if alert { (best, Reason::Alert) } else { self.wanted(now_ms, outlook) };
         let (place, reason) = self.permitted(now_ms, wanted, reason);
@@ -146,10 +138,8 @@ impl Controller {
             self.switches.note(now_ms);
             self.place = place;
         }
-        let forecast = outlook.forecast.iter().map(|point| (point.at_ms, point.g_per_kwh));
-        let defer_upload = self.upload.decide(now_ms, intensity, forecast, &self.memory, alert);
         let index = self.frontier.index(self.place);
-        Decision { configuration: &self.configurations[index], index, defer_upload, changed, reason }
+        Decision { configuration: &self.configurations[index], index, changed, reason }
     }
 
     /// The mean accuracy that is promised, 0 to 1.
@@ -250,9 +240,4 @@ impl Controller {
     fn accuracy_at(&self, place: usize) -> f64 {
         self.frontier.at(place).accuracy
     }
-}
-
-/// Whether an intensity is worth remembering: a factor of the year says nothing of the hour.
-fn tells_of_the_hour(origin: Origin) -> bool {
-    origin != Origin::Annual
 }

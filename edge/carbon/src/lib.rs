@@ -1,8 +1,8 @@
 //! headwater-carbon: what the electricity costs the climate now, and how much a camera is looked at because of it.
 //!
 //! ```text
-//!  provider ──points──▶ Follower ──Outlook──▶ Controller ──▶ a Configuration, and whether uploads wait
-//!  (blocks, a thread)    (pure)                 (pure)
+//!  provider ──points──▶ Follower ──Outlook─┬▶ Controller ──▶ a Configuration of a camera
+//!  (blocks, a thread)   (pure)             └▶ Deferral ────▶ whether uploads wait
 //! ```
 //!
 //! - [`signal`]: a constant, a trace, Great Britain's Carbon Intensity API, Electricity Maps, WattTime and ENTSO-E
@@ -16,6 +16,8 @@
 
 pub mod configuration;
 pub mod controller;
+mod deferral;
+mod memory;
 mod settings;
 pub mod signal;
 pub mod simulate;
@@ -23,5 +25,6 @@ mod time;
 
 pub use configuration::{Configuration, Machine, Table};
 pub use controller::{ControlSettings, Controller, Decision};
+pub use deferral::Deferral;
 pub use settings::{CarbonSettings, Source};
 pub use signal::{Follower, Intensity, Notice, Origin, Outlook, Provider, SignalError};

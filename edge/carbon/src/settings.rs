@@ -28,6 +28,8 @@ pub struct CarbonSettings {
     pub backoff_min_ms: u64,
     /// What it doubles up to.
     pub backoff_max_ms: u64,
+    /// How long uploads, heartbeats among them, may wait on disk for a cleaner grid, hours; 0 for not at all.
+    pub defer_upload_hours_max: f64,
     /// What the controller of a camera is held to. Without it intensities are reported and nothing is changed.
     pub control: Option<ControlSettings>,
 }
@@ -43,6 +45,7 @@ impl Default for CarbonSettings {
             stale_after_ms: 6 * 3_600_000,
             backoff_min_ms: 60_000,
             backoff_max_ms: 3_600_000,
+            defer_upload_hours_max: 0.0,
             control: None,
         }
     }
@@ -67,6 +70,8 @@ impl CarbonSettings {
         unless(self.stale_after_ms >= self.interval_ms, "stale_after_ms", "must not be shorter than interval_ms");
         unless(self.backoff_min_ms >= 1000, "backoff_min_ms", "must be at least a second");
         unless(self.backoff_max_ms >= self.backoff_min_ms, "backoff_max_ms", "must not be shorter than backoff_min_ms");
+        let is_patience = (0.0..=168.0).contains(&self.defer_upload_hours_max);
+        unless(is_patience, "defer_upload_hours_max", "must be between 0 and 168");
         if let Some(Err(error)) = self.control.as_ref().map(ControlSettings::check) {
             unless(false, "control", &error.to_string());
         }

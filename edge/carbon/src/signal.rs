@@ -14,6 +14,8 @@ mod error;
 mod factors;
 mod follower;
 mod http;
+#[cfg(test)]
+pub(crate) mod made_up;
 mod secret;
 mod settings;
 mod trace;

@@ -13,6 +13,7 @@ pub use baselines::{always, best_single, carbon_blind, least_mix, oracle};
 pub use forecast::Forecasts;
 
 use crate::controller::Controller;
+use crate::deferral::Deferral;
 use crate::signal::{Intensity, Origin, Outlook};
 use crate::time::HOUR_MS;
 
@@ -36,18 +37,22 @@ pub struct Scenario {
     pub forecasts: Forecasts,
     /// What sending the results draws while they are sent as they are made, watts.
     pub upload_watts: f64,
+    /// How long they may wait for a cleaner hour, hours.
+    pub defer_upload_hours_max: f64,
 }
 
 /// Runs a controller over intensities of consecutive hours, g/kWh.
 pub fn run(mut controller: Controller, trace: &[f64], scenario: &Scenario) -> Outcome {
     let mut outcome = Outcome::default();
+    let mut deferral = Deferral::new(scenario.defer_upload_hours_max);
     let mut backlog_hours = 0.0;
     let mut changes = 0;
     for (hour, &intensity) in trace.iter().enumerate() {
         let outlook = outlook(trace, hour, &scenario.forecasts);
         let decision = controller.decide(hour_ms(hour), &outlook, false);
         backlog_hours += 1.0;
-        let sent_hours = if decision.defer_upload { 0.0 } else { std::mem::take(&mut backlog_hours) };
+        let sent_hours =
+            if deferral.waits(hour_ms(hour), &outlook, false) { 0.0 } else { std::mem::take(&mut backlog_hours) };
         let watts = decision.configuration.watts + scenario.upload_watts * sent_hours;
         outcome.watts += watts;
         outcome.grams_per_hour += watts / 1000.0 * intensity;

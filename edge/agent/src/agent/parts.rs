@@ -1,13 +1,12 @@
 //! The parts of an agent: opened from its configuration, then set running. What they do is in their own files.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use headwater_camera::{Board, Camera, Feed, StopSignal};
-use headwater_carbon::{Follower, Machine, Outlook, Provider};
-use headwater_detector::{Detector, LoadOptions, bundled_weights};
+use headwater_carbon::{Deferral, Machine};
+use headwater_detector::{Detector, LoadOptions};
 use headwater_sensors::{EnergyAccount, Host, Sensors};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -17,15 +16,15 @@ use super::Running;
 use super::tasks::Tasks;
 use crate::camera;
 use crate::carbon::control::{CameraControl, Means};
-use crate::carbon::{self, OutlookWatch};
+use crate::carbon::{Alert, CarbonWatch, OutlookWatch};
 use crate::clock;
 use crate::config::{CameraConfig, Config};
 use crate::detection::Watch;
-use crate::detection::watched::WatchedCamera;
+use crate::detection::watched::{WatchError, WatchedCamera};
 use crate::effort::{Cadence, Effort};
 use crate::error::AgentError;
 use crate::intake::{Intake, Patience, QUEUE_ITEMS};
-use crate::live::{CameraLive, PowerLive, UplinkLive};
+use crate::live::{CameraLive, UplinkLive};
 use crate::metrics::{self, Labels};
 use crate::outbox::Outbox;
 use crate::settings::LiveSettings;
@@ -38,16 +37,10 @@ pub(super) struct Parts {
     config: Arc<Config>,
     detector: Option<Detector>,
     feeds: Vec<Feed>,
-    carbon: Option<Carbon>,
+    carbon: Option<CarbonWatch>,
+    alert: Arc<Alert>,
     uplink: Uplink,
     commands: Option<Commands>,
-}
-
-/// Who asks for intensities, and where they go.
-struct Carbon {
-    provider: Box<dyn Provider>,
-    follower: Follower,
-    outlooks: watch::Sender<Option<Arc<Outlook>>>,
 }
 
 impl Parts {
@@ -59,15 +52,22 @@ impl Parts {
         let detector = if config.cameras.is_empty() { None } else { Some(load_detector(&config)?) };
         let (outlooks, outlook) = watch::channel(None);
         let opened = config.carbon.open().map_err(|source| AgentError::Carbon { source: Box::new(source) })?;
-        let carbon = opened.map(|(provider, follower)| Carbon { provider, follower, outlooks });
         let energy = open_energy(&config)?;
         let sensors = Sensors::open(&config.sensors, &config.energy, &Host::default())
             .map_err(|source| AgentError::Sensors { source: Box::new(source) })?;
         let outbox = Arc::new(open_outbox(&config)?);
+        let alert: Arc<Alert> = Arc::default();
+        let carbon = opened.map(|(provider, follower)| CarbonWatch {
+            provider,
+            follower,
+            deferral: Deferral::new(config.carbon.defer_upload_hours_max),
+            outlooks,
+            outbox: Arc::clone(&outbox),
+            alert: Arc::clone(&alert),
+        });
         let live = Arc::new(UplinkLive::default());
-        let power = Arc::new(PowerLive::default());
         let kafka = |source| AgentError::Kafka { source: Box::new(source) };
-        let uplink = Uplink::new(&config, Arc::clone(&outbox), Arc::clone(&live), Arc::clone(&power)).map_err(kafka)?;
+        let uplink = Uplink::new(&config, Arc::clone(&outbox), Arc::clone(&live)).map_err(kafka)?;
         let commands = config.control.enabled.then(|| Commands::new(&config)).transpose().map_err(kafka)?;
         let inference_times = metrics::inference_times();
         let camera_live = |camera: &CameraConfig| {
@@ -83,14 +83,13 @@ impl Parts {
             settings,
             cameras: config.cameras.iter().map(camera_live).collect(),
             uplink: live,
-            power,
             energy: Arc::new(energy),
             outlook,
             sensors: Arc::new(sensors),
             outbox,
             inference_times,
         };
-        Ok(Self { state: Arc::new(state), config, detector, feeds, carbon, uplink, commands })
+        Ok(Self { state: Arc::new(state), config, detector, feeds, carbon, alert, uplink, commands })
     }
 
     /// Takes the port of the metrics, where there are any.
@@ -103,7 +102,7 @@ impl Parts {
 
     /// Sets everything running.
     pub(super) fn run(self, listener: Option<TcpListener>) -> Result<Running, AgentError> {
-        let Self { state, config, detector, feeds, carbon, uplink, commands } = self;
+        let Self { state, config, detector, feeds, carbon, alert, uplink, commands } = self;
         let (items, queue) = mpsc::channel(QUEUE_ITEMS);
         let stop = Arc::new(StopSignal::default());
         let local = CancellationToken::new();
@@ -111,7 +110,7 @@ impl Parts {
         let board = Arc::new(Board::new(config.cameras.len()));
         let watch = match detector {
             None => None,
-            Some(detector) => Some(watch(&config, &state, detector, &board, &efforts, items.clone())?),
+            Some(detector) => Some(watch(&config, &state, detector, &board, &efforts, &alert, items.clone())?),
         };
         // Those that run already must not be left behind.
         let started = |thread: Result<thread::JoinHandle<()>, AgentError>| thread.inspect_err(|_| stop.stop());
@@ -137,11 +136,7 @@ impl Parts {
         }
         let detector = watch.map(|watch| started(spawn_thread("detection", move || watch.run()))).transpose()?;
         let told = Arc::clone(&stop);
-        let follow = |carbon: Carbon| {
-            let Carbon { provider, follower, outlooks } = carbon;
-            started(spawn_thread("carbon", move || carbon::follow(provider, follower, &outlooks, &told)))
-        };
-        let carbon = carbon.map(follow).transpose()?;
+        let carbon = carbon.map(|carbon| started(spawn_thread("carbon", move || carbon.run(&told)))).transpose()?;
         let tasks = Tasks { config: &config, state: &state, local: &local, items };
         let tasks = tasks.spawn(listener, commands);
         let patience = Patience::new(local.clone(), config.uplink.drain_ms);
@@ -165,6 +160,7 @@ fn watch(
     detector: Detector,
     board: &Arc<Board>,
     efforts: &[Arc<Effort>],
+    alert: &Arc<Alert>,
     intake: mpsc::Sender<crate::intake::Item>,
 ) -> Result<Watch, AgentError> {
     let means = means(config, &detector, &state.outlook);
@@ -172,9 +168,16 @@ fn watch(
     let mut cameras = Vec::new();
     for ((camera, live), effort) in config.cameras.iter().zip(&state.cameras).zip(efforts) {
         let failed = |source| AgentError::Watch { camera: camera.id.clone(), source: Box::new(source) };
-        let control = CameraControl::new(camera, means.clone()).map_err(|source| failed(source.into()))?;
-        let watched = WatchedCamera::new(camera, Arc::clone(live), Arc::clone(effort), control, alert_classes.clone());
-        cameras.push(watched.map_err(failed)?);
+        let control = CameraControl::new(camera, means.clone()).map_err(|source| failed(WatchError::from(source)))?;
+        let watched = WatchedCamera::new(
+            camera,
+            Arc::clone(live),
+            Arc::clone(effort),
+            control,
+            alert_classes.clone(),
+            Arc::clone(alert),
+        );
+        cameras.push(watched.map_err(|source| failed(WatchError::from(source)))?);
     }
     Ok(Watch {
         device_id: state.device_id.as_str().into(),
@@ -184,7 +187,6 @@ fn watch(
         cameras,
         settings: state.settings.watch(),
         energy: Arc::clone(&state.energy),
-        power: Arc::clone(&state.power),
         intake,
     })
 }
@@ -201,10 +203,7 @@ fn means(config: &Config, detector: &Detector, outlook: &OutlookWatch) -> Means 
 fn load_detector(config: &Config) -> Result<Detector, AgentError> {
     let threads = std::num::NonZeroUsize::new(config.detector_threads).unwrap_or(std::num::NonZeroUsize::MIN);
     let options = LoadOptions { threads, ..LoadOptions::default() };
-    let loaded = match &config.weights {
-        Some(path) => Detector::load_with(path, options),
-        None => Detector::from_bytes_with(bundled_weights(), options),
-    };
+    let loaded = Detector::of_file_or_bundled(config.weights.as_deref(), options);
     loaded.map_err(|source| AgentError::Detector { source: Box::new(source) })
 }
 
@@ -218,7 +217,7 @@ fn open_energy(config: &Config) -> Result<EnergyAccount, AgentError> {
 
 fn open_outbox(config: &Config) -> Result<Outbox, AgentError> {
     let directory = config.data_dir.join(&config.device_id).join("spool");
-    let outbox = Outbox::open(Path::new(&directory), config.spool.options())
+    let outbox = Outbox::open(&directory, config.spool.options())
         .map_err(|source| AgentError::Spool { source: Box::new(source) })?;
     let found = outbox.opened();
     if found.records > 0 || found.cut_bytes > 0 || found.damaged_records > 0 {

@@ -9,6 +9,7 @@ use headwater_carbon::{Configuration, ControlSettings, Controller, Machine, Outl
 use super::OutlookWatch;
 use crate::camera::is_gated;
 use crate::config::CameraConfig;
+use crate::error::chain;
 
 /// Between two decisions while nothing new is known.
 const DECISION_INTERVAL: Duration = Duration::from_secs(10);
@@ -24,8 +25,6 @@ pub(crate) struct Setting {
     pub(crate) gate: bool,
     /// Steps down from the best of the ways to look, for people.
     pub(crate) step: usize,
-    /// Whether uploads wait.
-    pub(crate) defer_upload: bool,
 }
 
 /// What the ways to look at a camera depend on besides its settings.
@@ -78,12 +77,12 @@ impl CameraControl {
     }
 
     /// Goes on with other settings of the camera. What was saved or lent of accuracy is forgotten where other ways to look
-    /// are left by them.
-    ///
-    /// # Errors
-    /// [`ControlError`] when none is left; nothing changes then.
-    pub(crate) fn follow(&mut self, camera: &CameraConfig) -> Result<(), ControlError> {
-        let controller = self.means.controller(camera)?;
+    /// are left by them; where none is left, the camera is looked at as its settings say.
+    pub(crate) fn follow(&mut self, camera: &CameraConfig) {
+        let controller = self.means.controller(camera).unwrap_or_else(|error| {
+            tracing::warn!(camera = camera.id, reason = chain(&error), "carbon control rests for these settings");
+            None
+        });
         let ways = |controller: &Option<Controller>| controller.as_ref().map(|made| made.configurations().to_vec());
         if ways(&controller) != ways(&self.controller) {
             self.controller = controller;
@@ -92,7 +91,6 @@ impl CameraControl {
         if self.controller.is_none() {
             self.setting = self.base.clone();
         }
-        Ok(())
     }
 
     /// How to look now. `alert` says that somebody must not be missed.
@@ -106,10 +104,10 @@ impl CameraControl {
         self.decided = Some(now);
         let decision = controller.decide(now_ms, &outlook, alert);
         let (way, index) = (decision.configuration.clone(), decision.index);
-        let (defer_upload, changed, reason) = (decision.defer_upload, decision.changed, decision.reason);
+        let (changed, reason) = (decision.changed, decision.reason);
         let step = controller.frontier().steps_down(index);
         let fps_max = way.fps.min(self.base.fps_max);
-        self.setting = Setting { tier: way.tier, fps_max, gate: way.gate, step, defer_upload };
+        self.setting = Setting { tier: way.tier, fps_max, gate: way.gate, step };
         if changed {
             say(&outlook, &self.setting, reason.name());
         }
@@ -124,7 +122,6 @@ fn base(camera: &CameraConfig) -> Setting {
         fps_max: camera.fps.unwrap_or(f64::INFINITY),
         gate: true,
         step: 0,
-        defer_upload: false,
     }
 }
 

@@ -4,7 +4,7 @@
 //! person who is half hidden does not flicker. What is reported is what is sure enough by itself, and what is tracked.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use headwater_carbon::controller::ControlError;
 use headwater_detector::{ClassId, ClassSet, DetectOptions, Detection};
@@ -12,15 +12,15 @@ use headwater_proto::batch::control::{Line, Zone};
 use headwater_proto::batch::detections::DetectionRow;
 use headwater_proto::batch::events::EventRow;
 use headwater_proto::batch::frames::FrameRow;
-use headwater_track::{Arrival, Change, Counter, Departure, Direction, Event, Sighting, TrackError, Tracker};
+use headwater_track::{
+    Arrival, Change, Counter, Departure, Direction, Event, Sighting, TrackError, TrackOptions, Tracker,
+};
 
+use crate::carbon::Alert;
 use crate::carbon::control::CameraControl;
 use crate::config::CameraConfig;
 use crate::effort::Effort;
-use crate::live::{CameraLive, PowerLive};
-
-/// How long after the last of an alert's class was seen the camera is looked at as well as it can be.
-const ALERT_HOLD: Duration = Duration::from_secs(30);
+use crate::live::CameraLive;
 
 /// Why a camera cannot be watched like this.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,8 @@ pub(crate) struct WatchedCamera {
     effort: Arc<Effort>,
     control: CameraControl,
     alert_classes: Vec<String>,
-    alerted: Option<Instant>,
+    /// Of this camera, and of any.
+    alerts: [Arc<Alert>; 2],
     tier: u32,
     threshold: f32,
     options: DetectOptions,
@@ -69,20 +70,21 @@ impl WatchedCamera {
         effort: Arc<Effort>,
         control: CameraControl,
         alert_classes: Vec<String>,
-    ) -> Result<Self, WatchError> {
+        any_alert: Arc<Alert>,
+    ) -> Result<Self, TrackError> {
         let mut camera = Self {
             id: config.id.as_str().into(),
             live,
             effort,
             control,
             alert_classes,
-            alerted: None,
+            alerts: [Arc::default(), any_alert],
             tier: config.tiers.first().copied().unwrap_or_default(),
             threshold: config.threshold,
             options: DetectOptions::default(),
             tracking: None,
         };
-        camera.follow(config)?;
+        camera.take_over(config)?;
         Ok(camera)
     }
 
@@ -90,9 +92,16 @@ impl WatchedCamera {
     ///
     /// # Errors
     /// As [`WatchedCamera::new`].
-    pub(crate) fn follow(&mut self, config: &CameraConfig) -> Result<(), WatchError> {
-        self.control.follow(config)?;
+    pub(crate) fn follow(&mut self, config: &CameraConfig) -> Result<(), TrackError> {
+        self.control.follow(config);
+        self.take_over(config)
+    }
+
+    fn take_over(&mut self, config: &CameraConfig) -> Result<(), TrackError> {
         self.threshold = config.threshold;
+        // What nobody is told of by itself begins no track either.
+        let confidence_start = config.tracking.confidence_start.max(config.threshold);
+        let tracking = TrackOptions { confidence_start, ..config.tracking };
         let low = if config.track { config.tracking.confidence_low } else { config.threshold };
         self.options = DetectOptions {
             threshold: config.threshold.min(low),
@@ -107,12 +116,12 @@ impl WatchedCamera {
         let (zones, lines) = (zones(&config.zones), lines(&config.lines));
         match &mut self.tracking {
             None => {
-                let tracker = Tracker::new(config.tracking)?;
+                let tracker = Tracker::new(tracking)?;
                 let counter = Counter::new(&zones, &lines, config.counting)?;
                 self.tracking = Some(Tracking { tracker, counter });
             }
             Some(Tracking { tracker, counter }) => {
-                tracker.set_options(config.tracking)?;
+                tracker.set_options(tracking)?;
                 counter.set_places(&zones, &lines, config.counting)?;
             }
         }
@@ -120,13 +129,12 @@ impl WatchedCamera {
     }
 
     /// Takes over what carbon control asks for now.
-    pub(crate) fn follow_carbon(&mut self, now_ms: i64, now: Instant, power: &PowerLive) {
-        let alert = self.alerted.is_some_and(|alerted| now.saturating_duration_since(alerted) < ALERT_HOLD);
-        let setting = self.control.setting(now_ms, now, alert);
+    pub(crate) fn follow_carbon(&mut self, now_ms: i64, now: Instant) {
+        let setting = self.control.setting(now_ms, now, self.alerts[0].lasts(now_ms));
         self.tier = setting.tier;
         self.effort.set_fps_max(setting.fps_max);
         self.effort.set_gated(setting.gate);
-        power.set(setting.step, setting.defer_upload);
+        self.live.set_carbon_step(setting.step);
     }
 
     /// The input size of the network, pixels.
@@ -154,7 +162,7 @@ impl WatchedCamera {
             detections.iter().zip(ids).filter(|(found, id)| found.confidence >= self.threshold || id.is_some());
         seen.detections = reported.map(|(found, id)| detection_row(found, id, frame)).collect();
         if seen.detections.iter().any(|row| self.alert_classes.iter().any(|class| **class == *row.class)) {
-            self.alerted = Some(Instant::now());
+            self.alerts.iter().for_each(|alert| alert.seen(frame.ts));
         }
         seen
     }

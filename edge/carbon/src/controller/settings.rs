@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::configuration::Configuration;
+use crate::memory::HISTORY_HOURS;
 
 /// The constraints and the objective.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -31,8 +32,6 @@ pub struct ControlSettings {
     pub reserve_hours: f64,
     /// Hours of intensities that are remembered.
     pub history_hours: u32,
-    /// How long uploads may wait for a cleaner grid, hours; 0 for not at all.
-    pub defer_upload_hours_max: f64,
     /// What the camera's share of the machine draws whatever is looked at, watts; for the grams that are reported.
     pub idle_watts: f64,
     /// Embodied grams of the camera's share of the machine in an hour of its life; for the grams that are reported.
@@ -74,8 +73,7 @@ impl Default for ControlSettings {
             hysteresis: 0.02,
             horizon_hours: 1344.0,
             reserve_hours: 96.0,
-            history_hours: 2688,
-            defer_upload_hours_max: 0.0,
+            history_hours: HISTORY_HOURS,
             idle_watts: 0.0,
             embodied_g_per_hour: 0.0,
         }
@@ -100,11 +98,6 @@ impl ControlSettings {
             ("horizon_hours", (1.0..=8784.0).contains(&self.horizon_hours), "must be between 1 and 8784"),
             ("reserve_hours", (0.0..=8784.0).contains(&self.reserve_hours), "must be between 0 and 8784"),
             ("history_hours", (1..=8784).contains(&self.history_hours), "must be between 1 and 8784"),
-            (
-                "defer_upload_hours_max",
-                (0.0..=168.0).contains(&self.defer_upload_hours_max),
-                "must be between 0 and 168",
-            ),
             ("idle_watts", amount(self.idle_watts), "must not be negative"),
             ("embodied_g_per_hour", amount(self.embodied_g_per_hour), "must not be negative"),
         ];

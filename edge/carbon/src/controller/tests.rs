@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::signal::Intensity;
+use crate::signal::made_up::outlook;
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -13,17 +13,6 @@ fn way(fps: f64, accuracy: f64, watts: f64) -> Configuration {
 
 fn ways() -> Vec<Configuration> {
     vec![way(10.0, 1.0, 2.0), way(5.0, 0.97, 1.0), way(4.0, 0.969, 1.2), way(2.0, 0.93, 0.4), way(0.5, 0.7, 0.1)]
-}
-
-fn outlook(at_ms: i64, g_per_kwh: f64, forecast: &[f64]) -> Outlook {
-    let point = |at_ms, g_per_kwh, origin| Intensity { at_ms, g_per_kwh, origin };
-    let ahead = forecast.iter().enumerate();
-    Outlook {
-        current: point(at_ms, g_per_kwh, Origin::Measured),
-        past: Vec::new(),
-        forecast: ahead.map(|(i, &grams)| point(at_ms + (i as i64 + 1) * HOUR_MS, grams, Origin::Forecast)).collect(),
-        source: "a test".to_owned(),
-    }
 }
 
 fn controller(settings: ControlSettings) -> Controller {
@@ -96,7 +85,7 @@ proptest! {
             let answer = |call: &Call| {
                 now_ms += call.minutes * MINUTE_MS;
                 let decision = controller.decide(now_ms, &outlook(now_ms, call.intensity, &call.forecast), call.alert);
-                (decision.index, decision.defer_upload, decision.reason)
+                (decision.index, decision.reason)
             };
             calls.iter().map(answer).collect::<Vec<_>>()
         };
@@ -175,43 +164,4 @@ fn constraints_that_leave_nothing_are_refused() {
         Controller::new(settings, ways()),
         Err(ControlError::Setting { setting: "switches_per_hour_max", .. })
     ));
-}
-
-#[test]
-fn uploads_wait_for_a_cleaner_hour_but_not_longer_than_they_may_and_not_in_an_alert() {
-    let settings = ControlSettings { defer_upload_hours_max: 3.0, ..ControlSettings::default() };
-    let mut cleaner_soon = controller(settings.clone());
-    let waits = |controller: &mut Controller, hour: i64, grams: f64, forecast: &[f64], alert| {
-        controller.decide(hour * HOUR_MS, &outlook(hour * HOUR_MS, grams, forecast), alert).defer_upload
-    };
-    assert!(waits(&mut cleaner_soon, 0, 400.0, &[390.0, 200.0], false));
-    assert!(waits(&mut cleaner_soon, 1, 390.0, &[200.0], false));
-    assert!(!waits(&mut cleaner_soon, 2, 200.0, &[400.0], false));
-    let mut never_cleaner_in_time = controller(settings.clone());
-    assert!(!waits(&mut never_cleaner_in_time, 0, 400.0, &[400.0, 400.0, 400.0, 100.0], false));
-    let mut always_promised = controller(settings.clone());
-    let waited: Vec<bool> =
-        (0..6).map(|hour| waits(&mut always_promised, hour, 400.0, &[200.0, 200.0], false)).collect();
-    assert_eq!(waited, [true, true, true, false, true, true]);
-    assert!(!waits(&mut controller(settings), 0, 400.0, &[200.0], true));
-}
-
-#[test]
-fn the_annual_factor_is_not_remembered_as_an_hour() {
-    let mut memory = Memory::new(24);
-    let mut told = outlook(0, 300.0, &[]);
-    told.current.origin = Origin::Annual;
-    memory.take_in(0, &told);
-    assert_eq!(memory.values().count(), 0);
-}
-
-#[test]
-fn what_a_provider_knows_of_the_past_is_remembered_at_once() {
-    let mut memory = Memory::new(3);
-    let mut told = outlook(9 * HOUR_MS, 9.0, &[]);
-    let past = |hour: i64| Intensity { at_ms: hour * HOUR_MS, g_per_kwh: hour as f64, origin: Origin::Measured };
-    told.past = (0..9).map(past).collect();
-    memory.take_in(9 * HOUR_MS, &told);
-    assert_eq!(memory.values().collect::<Vec<_>>(), [7.0, 8.0, 9.0]);
-    assert_eq!(memory.quantile(0.5), Some(8.0));
 }

@@ -40,7 +40,7 @@ fn always_the_best_is_its_watts_times_the_intensities() {
 fn the_controller_beats_a_mix_of_its_energy_and_accuracy() {
     let trace = trace(120);
     let controller = Controller::new(ControlSettings::default(), ways()).unwrap();
-    let scenario = Scenario { forecasts: Forecasts::Yesterday, upload_watts: 0.0 };
+    let scenario = Scenario { forecasts: Forecasts::Yesterday, upload_watts: 0.0, defer_upload_hours_max: 0.0 };
     let ours = run(controller, &trace, &scenario);
     let blind = carbon_blind(&ours, &trace);
     assert!(ours.grams_per_hour < 0.96 * blind.grams_per_hour, "{ours:?} {blind:?}");
@@ -49,9 +49,9 @@ fn the_controller_beats_a_mix_of_its_energy_and_accuracy() {
 
 #[test]
 fn uploads_that_wait_are_all_sent() {
-    let settings = ControlSettings { defer_upload_hours_max: 6.0, ..ControlSettings::default() };
     let trace = trace(30);
-    let scenario = |upload_watts| Scenario { forecasts: Forecasts::Perfect, upload_watts };
+    let scenario = |upload_watts| Scenario { forecasts: Forecasts::Perfect, upload_watts, defer_upload_hours_max: 6.0 };
+    let settings = ControlSettings::default();
     let outcome =
         |upload_watts| run(Controller::new(settings.clone(), ways()).unwrap(), &trace, &scenario(upload_watts));
     let (without, with) = (outcome(0.0), outcome(0.5));
@@ -65,7 +65,7 @@ proptest! {
     fn nobody_beats_the_one_who_knows_the_future(trace in prop::collection::vec(1.0..900.0, 48..400)) {
         let controller = Controller::new(ControlSettings::default(), ways()).unwrap();
         let promised = controller.promised_accuracy();
-        let ours = run(controller, &trace, &Scenario { forecasts: Forecasts::Perfect, upload_watts: 0.0 });
+        let ours = run(controller, &trace, &Scenario { forecasts: Forecasts::Perfect, upload_watts: 0.0, defer_upload_hours_max: 0.0 });
         let oracle = oracle(&frontier(), promised, &trace);
         let least = least_mix(&frontier(), promised, &trace);
         prop_assert!((oracle.accuracy - promised).abs() < 1e-9);
