@@ -12,8 +12,8 @@ The motion gate lets a frame through when a share of a small grey picture has ch
 at, or when two seconds have passed. Somebody walks in every frame of this clip, so it saves little here: the figure is the
 gate's worst case, not its use.
 
-Cost is counted, not timed: inferences a second. What an inference takes stands beside it and is of a core of 2020's servers;
-the agent replaces it by what it measures.
+Cost is counted, not timed: inferences a second. What an inference takes stands beside it and is of one core of the server
+on which the table was made: the controller only needs how the sizes compare.
 """
 
 import argparse

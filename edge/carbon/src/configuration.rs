@@ -1,12 +1,9 @@
 //! The ways to look at a camera: their knobs, what they find and what they draw.
 //!
-//! The knobs, in the order in which they are turned where two ways are equally good: motion gate, frame rate,
-//! resolution tier, model. Deferral of uploads costs no accuracy and is decided apart. What the ways find was measured
-//! once, on one clip ([`Table::measured`]); what they draw follows from how often they look and how long a look takes
-//! on this machine.
-
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+//! The knobs, in the order in which they are turned where two ways are equally good: frame rate, resolution
+//! tier, model. Deferral of uploads costs no accuracy and is decided apart. What the ways find was measured
+//! once, on one clip ([`Table::measured`]); what they draw follows from how often they look and how long a look took on
+//! the machine of the table. Another machine is faster or slower in all of them alike, which changes no decision.
 
 use crate::controller::Measure;
 
@@ -28,17 +25,13 @@ pub struct Configuration {
     pub accuracy: f64,
     /// What it draws above a machine that does not look, watts.
     pub watts: f64,
-    /// Classes that it does not see and others do.
-    pub drops: Vec<String>,
 }
 
 /// What a machine draws, for the watts of a configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Machine {
     /// What one busy core draws over an idle one, watts.
     pub busy_watts: f64,
-    /// What an inference takes here by tier, core milliseconds; a tier that is not there has the table's.
-    pub inference_ms: BTreeMap<u32, f64>,
 }
 
 /// A line of the table.
@@ -74,23 +67,20 @@ pub struct Table {
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The file cannot be read.
-    #[error("reading the table of configurations {}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
     /// The first line has not the columns.
-    #[error("the table of configurations {} has no column {column} in its first line", path.display())]
-    Column { path: PathBuf, column: &'static str },
+    #[error("the table of configurations has no column {column} in its first line")]
+    Column { column: &'static str },
     /// A field is missing or has no sense.
-    #[error("line {line} of the table of configurations {} has no {column}", path.display())]
-    Field { path: PathBuf, line: usize, column: &'static str },
+    #[error("line {line} of the table of configurations has no {column}")]
+    Field { line: usize, column: &'static str },
     /// There is no line but the first.
-    #[error("the table of configurations {} is empty", path.display())]
-    Empty { path: PathBuf },
+    #[error("the table of configurations is empty")]
+    Empty,
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { busy_watts: 6.0, inference_ms: BTreeMap::new() }
+        Self { busy_watts: 6.0 }
     }
 }
 
@@ -98,27 +88,18 @@ impl Table {
     /// The table measured on `footage/vtest-a.mp4` with the model that comes along.
     pub fn measured() -> Self {
         // The file is a part of the program, and a test reads it.
-        Self::parse(MEASURED, Path::new("data/configurations.csv")).unwrap_or(Self { lines: Vec::new() })
+        Self::parse(MEASURED).unwrap_or(Self { lines: Vec::new() })
     }
 
-    /// Reads a table of one's own, in the form of the one that comes along.
-    ///
-    /// # Errors
-    /// [`TableError`] with the file and the line.
-    pub fn from_csv(path: &Path) -> Result<Self, TableError> {
-        let text = std::fs::read_to_string(path);
-        Self::parse(&text.map_err(|source| TableError::Read { path: path.to_owned(), source })?, path)
-    }
-
-    fn parse(text: &str, path: &Path) -> Result<Self, TableError> {
+    fn parse(text: &str) -> Result<Self, TableError> {
         let said = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
         let mut lines = text.lines().enumerate().filter(|(_, line)| said(line));
         let header: Vec<&str> =
             lines.next().map(|(_, line)| line.split(',').map(str::trim).collect()).unwrap_or_default();
-        let columns = Columns { header: &header, path };
+        let columns = Columns { header: &header };
         let lines = lines.map(|(index, line)| columns.read(index + 1, line)).collect::<Result<Vec<_>, _>>()?;
         if lines.is_empty() {
-            return Err(TableError::Empty { path: path.to_owned() });
+            return Err(TableError::Empty);
         }
         Ok(Self { lines })
     }
@@ -126,8 +107,7 @@ impl Table {
     /// The ways to look on a machine, with the accuracy that is meant.
     pub fn configurations(&self, machine: &Machine, measure: Measure) -> Vec<Configuration> {
         let draws = |line: &Measured| {
-            let inference_ms = machine.inference_ms.get(&line.tier).copied().unwrap_or(line.inference_ms);
-            machine.busy_watts * (line.inferences_per_s * inference_ms + line.gate_ms_per_s) / 1000.0
+            machine.busy_watts * (line.inferences_per_s * line.inference_ms + line.gate_ms_per_s) / 1000.0
         };
         let way = |line: &Measured| Configuration {
             model: line.model.clone(),
@@ -139,7 +119,6 @@ impl Table {
                 Measure::Boxes => line.accuracy,
             },
             watts: draws(line),
-            drops: Vec::new(),
         };
         self.lines.iter().map(way).collect()
     }
@@ -148,7 +127,6 @@ impl Table {
 /// The columns of a table, by their names.
 struct Columns<'a> {
     header: &'a [&'a str],
-    path: &'a Path,
 }
 
 impl Columns<'_> {
@@ -157,7 +135,7 @@ impl Columns<'_> {
         let number = |column, least: f64, most: f64| {
             let number: f64 = self.field(&fields, line, column)?;
             let sane = (least..=most).contains(&number);
-            if sane { Ok(number) } else { Err(TableError::Field { path: self.path.to_owned(), line, column }) }
+            if sane { Ok(number) } else { Err(TableError::Field { line, column }) }
         };
         Ok(Measured {
             model: self.field(&fields, line, "model")?,
@@ -174,9 +152,9 @@ impl Columns<'_> {
 
     fn field<T: std::str::FromStr>(&self, fields: &[&str], line: usize, column: &'static str) -> Result<T, TableError> {
         let place = self.header.iter().position(|name| *name == column);
-        let place = place.ok_or_else(|| TableError::Column { path: self.path.to_owned(), column })?;
+        let place = place.ok_or(TableError::Column { column })?;
         let value = fields.get(place).and_then(|text| text.parse().ok());
-        value.ok_or_else(|| TableError::Field { path: self.path.to_owned(), line, column })
+        value.ok_or(TableError::Field { line, column })
     }
 }
 
@@ -188,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_table_that_comes_along_can_be_read_and_has_a_yardstick() {
-        let table = Table::parse(MEASURED, Path::new("m")).unwrap();
+        let table = Table::parse(MEASURED).unwrap();
         assert_eq!(table, Table::measured());
         assert!(table.lines.iter().any(|line| line.accuracy == 1.0 && !line.gate));
     }
@@ -196,19 +174,17 @@ mod tests {
     #[test]
     fn watts_are_busy_seconds_times_the_watts_of_a_core() {
         let text = format!("{COLUMNS}m,416,10,true,1,1,5,40,10\n");
-        let table = Table::parse(&text, Path::new("m")).unwrap();
+        let table = Table::parse(&text).unwrap();
         let watts = |machine: &Machine| table.configurations(machine, Measure::Count)[0].watts;
-        assert!((watts(&Machine { busy_watts: 10.0, ..Machine::default() }) - 2.1).abs() < 1e-9);
-        let slow = Machine { busy_watts: 10.0, inference_ms: BTreeMap::from([(416, 80.0)]) };
-        assert!((watts(&slow) - 4.1).abs() < 1e-9);
+        assert!((watts(&Machine { busy_watts: 10.0 }) - 2.1).abs() < 1e-9);
     }
 
     #[test]
     fn a_wrong_field_is_named() {
-        let error = |text| Table::parse(text, Path::new("m")).unwrap_err().to_string();
-        assert_eq!(error("# no\n"), "the table of configurations m is empty");
-        assert_eq!(error("tier\n1\n"), "the table of configurations m has no column model in its first line");
+        let error = |text| Table::parse(text).unwrap_err().to_string();
+        assert_eq!(error("# no\n"), "the table of configurations is empty");
+        assert_eq!(error("tier\n1\n"), "the table of configurations has no column model in its first line");
         let wrong = format!("# a remark\n{COLUMNS}m,416,10,true,1.5,1,5,40,10\n");
-        assert_eq!(error(&wrong), "line 3 of the table of configurations m has no accuracy");
+        assert_eq!(error(&wrong), "line 3 of the table of configurations has no accuracy");
     }
 }

@@ -15,8 +15,9 @@
 //!   neither an alert nor an empty account waits for one.
 //!
 //! # Contract
-//! [`Controller::decide`] is called at least every `dwell_ms` while the camera is seen; times do not go back. From its
-//! calls alone it follows what it answers: there is no clock and no chance in it.
+//! [`Controller::decide`] is called at least every `dwell_ms` while the camera is seen. From its calls alone it follows
+//! what it answers: there is no clock and no chance in it. A time before the last one is that of a clock set back: the
+//! limits on changes and the account go on from there.
 
 mod account;
 mod frontier;
@@ -147,11 +148,6 @@ impl Controller {
         self.promised
     }
 
-    /// Accuracy-hours above what is promised, since the start.
-    pub fn balance(&self) -> f64 {
-        self.account.balance()
-    }
-
     /// The ways to look, as they were given.
     pub fn configurations(&self) -> &[Configuration] {
         &self.configurations
@@ -160,12 +156,6 @@ impl Controller {
     /// The ways that can be best for some intensity.
     pub fn frontier(&self) -> &Frontier {
         &self.frontier
-    }
-
-    /// Grams of CO₂ equivalent an hour of a camera that is looked at like this: the Software Carbon Intensity with a
-    /// camera-hour as its unit.
-    pub fn grams_per_hour(&self, configuration: &Configuration, g_per_kwh: f64) -> f64 {
-        (configuration.watts + self.settings.idle_watts) / 1000.0 * g_per_kwh + self.settings.embodied_g_per_hour
     }
 
     /// What the price asks for, or the cheapest that keeps the promise where the account cannot pay for that.

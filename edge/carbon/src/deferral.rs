@@ -27,7 +27,7 @@ impl Deferral {
         Self { hours_max, memory: Memory::new(HISTORY_HOURS), waiting_since_ms: None }
     }
 
-    /// Whether uploads wait now. What is new in an alert does not. Times do not go back.
+    /// Whether uploads wait now. What is new in an alert does not.
     pub fn waits(&mut self, now_ms: i64, outlook: &Outlook, alert: bool) -> bool {
         if self.hours_max <= 0.0 {
             return false;
@@ -38,7 +38,8 @@ impl Deferral {
             return false;
         }
         let intensity = outlook.current.g_per_kwh;
-        let since_ms = self.waiting_since_ms.unwrap_or(now_ms);
+        // A wait that began in the future, before the clock was set back, begins now.
+        let since_ms = self.waiting_since_ms.map_or(now_ms, |since_ms| since_ms.min(now_ms));
         let left = self.hours_max - hours(now_ms.saturating_sub(since_ms));
         let deadline_ms = now_ms.saturating_add((left * HOUR_MS as f64) as i64);
         // An hour that begins at the deadline is still good: that is when they are sent at the latest.

@@ -22,13 +22,12 @@ mod trace;
 mod uk;
 mod watttime;
 
-pub use annual::{Annual, annual_factor};
+pub use annual::Annual;
 pub use error::SignalError;
-pub use factors::{factor_g_per_kwh, generation_factors};
 pub use follower::{Follower, FollowerOptions, Notice, Outlook};
 pub use secret::{Secret, SecretError};
 pub use settings::{ElectricityMapsSettings, EntsoeSettings, SourceSettings, UkSettings, WattTimeSettings};
-pub use trace::{Constant, Trace, TraceError};
+pub use trace::{Trace, TraceError};
 
 /// The intensity from a time on, until the next point.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,7 +70,7 @@ impl Origin {
 /// # Contract
 /// - The points ascend strictly in time, are finite and not negative, and there is at least one.
 /// - Points up to `now_ms` are the past as far as it was published; later ones are forecasts, as far as there are any.
-/// - A call blocks, but not longer than the timeout of its settings for each request.
+/// - A call blocks, but not longer than the timeout of its settings.
 /// - No error carries a token or a password.
 pub trait Provider: Send {
     /// Who is asked about what, for people.

@@ -27,7 +27,8 @@ impl Account {
     /// Books the time since the last call at so much accuracy above the promise.
     pub(super) fn settle(&mut self, now_ms: i64, above: f64) {
         let elapsed_ms = self.settled_ms.map_or(0, |before| now_ms.saturating_sub(before));
-        self.settled_ms = Some(self.settled_ms.map_or(now_ms, |before| before.max(now_ms)));
+        // After a clock was set back time is booked from there on.
+        self.settled_ms = Some(now_ms);
         if (1..=GAP_MS_MAX).contains(&elapsed_ms) {
             self.gap_ms = elapsed_ms;
             self.balance = (self.balance + above * hours(elapsed_ms)).min(self.ceiling);
@@ -68,6 +69,8 @@ mod tests {
         account.settle(3 * HOUR_MS, 0.5);
         account.settle(HOUR_MS, 0.5);
         assert_eq!(account.balance(), 0.0);
+        account.settle(2 * HOUR_MS, 0.5);
+        assert_eq!(account.balance(), 0.5, "and from there on time is booked as ever");
     }
 
     #[test]

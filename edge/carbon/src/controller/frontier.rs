@@ -114,7 +114,8 @@ impl Frontier {
     }
 
     /// Mean accuracy over a sample at a price.
-    pub fn mean_accuracy(&self, sample: &[f64], price: f64) -> f64 {
+    #[cfg(test)]
+    pub(crate) fn mean_accuracy(&self, sample: &[f64], price: f64) -> f64 {
         self.mean_of_sorted(&sorted(sample), price)
     }
 

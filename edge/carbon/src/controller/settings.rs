@@ -17,7 +17,7 @@ pub struct ControlSettings {
     pub accuracy_min: f64,
     /// The least frames a second, at any time.
     pub fps_min: f64,
-    /// Classes that no way may be blind to.
+    /// Classes whose sight is an alert: the best way is held.
     pub alert_classes: Vec<String>,
     /// Changes an hour, at most; two or more, as the last is kept for a rise.
     pub switches_per_hour_max: u32,
@@ -32,10 +32,6 @@ pub struct ControlSettings {
     pub reserve_hours: f64,
     /// Hours of intensities that are remembered.
     pub history_hours: u32,
-    /// What the camera's share of the machine draws whatever is looked at, watts; for the grams that are reported.
-    pub idle_watts: f64,
-    /// Embodied grams of the camera's share of the machine in an hour of its life; for the grams that are reported.
-    pub embodied_g_per_hour: f64,
 }
 
 /// What is meant by accuracy.
@@ -56,7 +52,7 @@ pub enum ControlError {
     #[error("{setting} {must}")]
     Setting { setting: &'static str, must: &'static str },
     /// The constraints leave nothing.
-    #[error("none of {of} configurations has the least accuracy and frame rate and sees all alert classes")]
+    #[error("none of {of} configurations has the least accuracy and frame rate")]
     NothingAllowed { of: usize },
 }
 
@@ -74,8 +70,6 @@ impl Default for ControlSettings {
             horizon_hours: 1344.0,
             reserve_hours: 96.0,
             history_hours: HISTORY_HOURS,
-            idle_watts: 0.0,
-            embodied_g_per_hour: 0.0,
         }
     }
 }
@@ -98,8 +92,6 @@ impl ControlSettings {
             ("horizon_hours", (1.0..=8784.0).contains(&self.horizon_hours), "must be between 1 and 8784"),
             ("reserve_hours", (0.0..=8784.0).contains(&self.reserve_hours), "must be between 0 and 8784"),
             ("history_hours", (1..=8784).contains(&self.history_hours), "must be between 1 and 8784"),
-            ("idle_watts", amount(self.idle_watts), "must not be negative"),
-            ("embodied_g_per_hour", amount(self.embodied_g_per_hour), "must not be negative"),
         ];
         match rules.iter().find(|(_, holds, _)| !holds) {
             Some((setting, _, must)) => Err(ControlError::Setting { setting, must }),
@@ -109,9 +101,8 @@ impl ControlSettings {
 
     /// Whether a way keeps the constraints that hold at any time.
     pub fn allows(&self, way: &Configuration) -> bool {
-        let is_blind = way.drops.iter().any(|class| self.alert_classes.contains(class));
         let is_sane = way.accuracy.is_finite() && way.watts.is_finite() && way.watts >= 0.0;
-        is_sane && !is_blind && way.accuracy >= self.accuracy_min && way.fps >= self.fps_min
+        is_sane && way.accuracy >= self.accuracy_min && way.fps >= self.fps_min
     }
 
     pub(super) fn dwell(&self) -> i64 {

@@ -8,7 +8,7 @@ use crate::signal::made_up::outlook;
 const MINUTE_MS: i64 = 60_000;
 
 fn way(fps: f64, accuracy: f64, watts: f64) -> Configuration {
-    Configuration { model: "m".to_owned(), tier: 416, fps, gate: false, accuracy, watts, drops: Vec::new() }
+    Configuration { model: "m".to_owned(), tier: 416, fps, gate: false, accuracy, watts }
 }
 
 fn ways() -> Vec<Configuration> {
@@ -140,19 +140,6 @@ fn with_a_constant_intensity_the_promise_is_kept_all_the_same() {
     }
     let mean = accuracy / hours as f64;
     assert!((0.98..0.985).contains(&mean), "{mean}");
-}
-
-#[test]
-fn a_configuration_that_is_blind_to_an_alert_class_is_not_allowed() {
-    let mut ways = ways();
-    ways[1].drops = vec!["bicycle".to_owned()];
-    let settings = |alert_classes: &[&str]| ControlSettings {
-        alert_classes: alert_classes.iter().map(|class| (*class).to_owned()).collect(),
-        ..ControlSettings::default()
-    };
-    let corners = |settings| Controller::new(settings, ways.clone()).unwrap().frontier().corners().to_vec();
-    assert!(corners(settings(&["person"])).iter().any(|corner| corner.index == 1));
-    assert!(!corners(settings(&["bicycle"])).iter().any(|corner| corner.index == 1));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The mean intensity of a country's electricity over a year: what is left when nobody can be asked.
 
-/// Country, name, grams a kilowatt-hour and year, a line each. See the file for where it comes from.
+/// Country, grams a kilowatt-hour and year, a line each. See the file for where it comes from.
 const TABLE: &str = include_str!("../../data/annual.csv");
 /// The world's mean where the country is unknown, g/kWh: IEA, global energy and CO₂ status report 2019.
 const WORLD: f64 = 475.0;
@@ -20,7 +20,7 @@ impl Annual {
         Self { g_per_kwh, source: "the annual factor in the settings".to_owned() }
     }
 
-    /// The factor of a zone, by the country that it begins with (`DE`, `DK-DK1`, `US-CAL-CISO`); the world's where that
+    /// The factor of a zone, by the country that it begins with (`DE`, `DK1`, `DK-DK1`, `US-CAL-CISO`); the world's where that
     /// is none in the table.
     pub fn of_zone(zone: &str) -> Self {
         match annual_factor(zone) {
@@ -34,7 +34,7 @@ impl Annual {
 }
 
 /// Grams of CO₂ equivalent a kilowatt-hour over a year in the country of a zone, and the year.
-pub fn annual_factor(zone: &str) -> Option<(f64, u16)> {
+fn annual_factor(zone: &str) -> Option<(f64, u16)> {
     let country = country_of(zone);
     let line = TABLE.lines().find(|line| line.split(',').next() == Some(country))?;
     let mut fields = line.split(',').skip(1);
@@ -42,7 +42,7 @@ pub fn annual_factor(zone: &str) -> Option<(f64, u16)> {
 }
 
 fn country_of(zone: &str) -> &str {
-    zone.split(['-', '_']).next().unwrap_or(zone)
+    zone.split(['-', '_']).next().unwrap_or(zone).trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -54,6 +54,7 @@ mod tests {
         let (denmark, year) = annual_factor("DK").unwrap();
         assert!((50.0..400.0).contains(&denmark) && year > 2015, "{denmark} in {year}");
         assert_eq!(annual_factor("DK-DK1"), annual_factor("DK"));
+        assert_eq!(annual_factor("DK1"), annual_factor("DK"));
         assert!(Annual::of_zone("DK-DK1").source.contains("DK in"));
     }
 

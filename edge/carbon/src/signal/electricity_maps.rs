@@ -112,6 +112,7 @@ impl Provider for ElectricityMaps {
     }
 
     fn fetch(&mut self, now_ms: i64) -> Result<Vec<Intensity>, SignalError> {
+        self.http.begin();
         let past = self.past()?;
         let forecast = self.forecast()?;
         let mut points = Vec::new();

@@ -73,6 +73,7 @@ impl Provider for Entsoe {
     }
 
     fn fetch(&mut self, now_ms: i64) -> Result<Vec<Intensity>, SignalError> {
+        self.http.begin();
         let hour = now_ms.div_euclid(HOUR_MS) * HOUR_MS;
         let (start, end) = (compact_text(hour.saturating_sub(BACK_MS)), compact_text(hour.saturating_add(HOUR_MS)));
         let area = self.area().to_owned();

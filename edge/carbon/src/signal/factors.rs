@@ -35,11 +35,6 @@ const FACTORS: &[(&str, &str, Option<f64>)] = &[
 
 /// Grams of CO₂ equivalent a kilowatt-hour of a type of generation by ENTSO-E's code (`B04`); nothing for what is left
 /// out of the mix.
-pub fn factor_g_per_kwh(code: &str) -> Option<f64> {
+pub(super) fn factor_g_per_kwh(code: &str) -> Option<f64> {
     FACTORS.iter().find(|(known, _, _)| *known == code).and_then(|(_, _, grams)| *grams)
-}
-
-/// The whole table: code, name, grams a kilowatt-hour.
-pub fn generation_factors() -> &'static [(&'static str, &'static str, Option<f64>)] {
-    FACTORS
 }

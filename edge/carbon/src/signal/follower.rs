@@ -72,26 +72,45 @@ pub struct Follower {
     provider: String,
     annual: Annual,
     points: Vec<Intensity>,
+    /// When the provider answered last, or failed to; nothing at first.
+    answered_ms: Option<i64>,
+    /// When it is to be asked next.
     due_ms: i64,
     failures: u32,
-    /// What people were told last: that values are fresh, or that they are not; nothing at first.
-    told_fresh: Option<bool>,
+    /// What people were told last; nothing at first.
+    told: Option<Told>,
+}
+
+/// Whether values are fresh, and since when that is so.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    is_fresh: bool,
+    since_ms: i64,
 }
 
 impl Follower {
     /// A follower of a provider of this name, which is to be asked at once.
     pub fn new(options: FollowerOptions, provider: &str, annual: Annual) -> Self {
-        let provider = provider.to_owned();
-        Self { options, provider, annual, points: Vec::new(), due_ms: i64::MIN, failures: 0, told_fresh: None }
+        Self {
+            options,
+            provider: provider.to_owned(),
+            annual,
+            points: Vec::new(),
+            answered_ms: None,
+            due_ms: i64::MIN,
+            failures: 0,
+            told: None,
+        }
     }
 
-    /// When the provider is to be asked next, milliseconds since the epoch.
-    pub fn due_ms(&self) -> i64 {
-        self.due_ms
+    /// Whether the provider is to be asked now: its time has come, or the clock was set back before its last answer.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        now_ms >= self.due_ms || self.answered_ms.is_some_and(|answered_ms| now_ms < answered_ms)
     }
 
     /// Takes an answer that came at a time.
     pub fn answered(&mut self, now_ms: i64, answer: Result<Vec<Intensity>, SignalError>) -> Option<Notice> {
+        self.answered_ms = Some(now_ms);
         match answer {
             Ok(points) => {
                 self.failures = 0;
@@ -113,20 +132,22 @@ impl Follower {
         let begun = self.points.partition_point(|point| point.at_ms <= now_ms);
         let (past, forecast) = self.points.split_at(begun);
         let held = past.last().filter(|point| now_ms.saturating_sub(point.at_ms) <= self.options.stale_after_ms);
+        let is_fresh = held.is_some();
+        let told = self.told.filter(|told| told.is_fresh == is_fresh);
+        let since_ms = told.map_or(now_ms, |told| told.since_ms);
         let (current, source) = match held {
             Some(point) => (*point, self.provider.clone()),
             None => {
-                let current = Intensity { at_ms: now_ms, g_per_kwh: self.annual.g_per_kwh, origin: Origin::Annual };
+                let current = Intensity { at_ms: since_ms, g_per_kwh: self.annual.g_per_kwh, origin: Origin::Annual };
                 (current, self.annual.source.clone())
             }
         };
         let outlook = Outlook { current, past: past.to_vec(), forecast: forecast.to_vec(), source };
-        let fresh = held.is_some();
-        let notice = (self.told_fresh != Some(fresh)).then(|| match fresh {
+        let notice = told.is_none().then(|| match is_fresh {
             true => Notice::Fresh { source: outlook.source.clone() },
             false => Notice::FellBack { g_per_kwh: current.g_per_kwh, source: outlook.source.clone() },
         });
-        self.told_fresh = Some(fresh);
+        self.told = Some(Told { is_fresh, since_ms });
         (outlook, notice)
     }
 

@@ -1,6 +1,6 @@
 //! One GET: a URL and headers in, a body out or the reason why not, with everything secret struck out of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::SignalError;
 
@@ -13,8 +13,13 @@ const DETAIL_CHARS_MAX: usize = 200;
 pub(super) struct Http {
     provider: String,
     agent: ureq::Agent,
+    timeout: Duration,
+    /// When the question that is being asked has taken its time.
+    deadline: Instant,
     /// What must not be in any text that leaves.
     secrets: Vec<String>,
+    /// The same, of what was fetched: the last token.
+    token: String,
 }
 
 /// What is asked.
@@ -30,31 +35,35 @@ pub(super) struct Request<'a> {
 impl Http {
     pub(super) fn new(provider: String, timeout_ms: u64, secrets: Vec<String>) -> Self {
         let config = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_millis(timeout_ms.max(1))))
             .http_status_as_error(false)
             // A redirect could take a token to somebody else.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("headwater-edge/", env!("CARGO_PKG_VERSION")))
             .build();
-        let secrets = secrets.into_iter().filter(|secret| !secret.is_empty()).collect();
-        Self { provider, agent: config.into(), secrets }
+        let timeout = Duration::from_millis(timeout_ms.max(1));
+        let deadline = Instant::now() + timeout;
+        Self { provider, agent: config.into(), timeout, deadline, secrets, token: String::new() }
     }
 
     pub(super) fn provider(&self) -> &str {
         &self.provider
     }
 
-    /// A further secret, as a token that was fetched.
-    pub(super) fn hide(&mut self, secret: &str) {
-        if !secret.is_empty() && !self.secrets.iter().any(|known| known == secret) {
-            self.secrets.push(secret.to_owned());
-        }
+    /// The token that was fetched is a secret too; the one before is over.
+    pub(super) fn hide_token(&mut self, token: &str) {
+        token.clone_into(&mut self.token);
+    }
+
+    /// Begins a question: all its requests together have the time of the settings.
+    pub(super) fn begin(&mut self) {
+        self.deadline = Instant::now() + self.timeout;
     }
 
     /// The body of a good answer.
     pub(super) fn get(&self, request: &Request<'_>) -> Result<String, SignalError> {
-        let mut call = self.agent.get(request.url);
+        let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let mut call = self.agent.get(request.url).config().timeout_global(Some(left)).build();
         for (name, value) in request.query {
             call = call.query(*name, *value);
         }
@@ -97,7 +106,7 @@ impl Http {
     /// The beginning of a text on one line, without secrets.
     fn detail(&self, text: &str) -> String {
         let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for secret in &self.secrets {
+        for secret in self.secrets.iter().chain([&self.token]).filter(|secret| !secret.is_empty()) {
             text = text.replace(secret, "***");
         }
         if text.is_empty() {

@@ -7,7 +7,7 @@ use crate::time::{HOUR_MS, parse_ms};
 
 /// The same intensity at all times.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Constant {
+pub(super) struct Constant {
     /// Grams of CO₂ equivalent a kilowatt-hour.
     pub g_per_kwh: f64,
 }

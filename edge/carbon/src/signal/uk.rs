@@ -99,6 +99,7 @@ impl Provider for UkCarbonIntensity {
     }
 
     fn fetch(&mut self, now_ms: i64) -> Result<Vec<Intensity>, SignalError> {
+        self.http.begin();
         let body = self.http.get(&Request { url: &self.url(now_ms), zone: &self.zone, ..Request::default() })?;
         let answer: Answer = serde_json::from_str(&body).map_err(|error| self.http.shape(error))?;
         let mut points = Vec::new();

@@ -81,7 +81,7 @@ impl WattTime {
             self.http.get(&Request { url: &url, headers: &headers, zone: &self.region, ..Request::default() })?;
         let answer: LoginAnswer =
             serde_json::from_str(&body).map_err(|_| self.http.shape("the login gives no token"))?;
-        self.http.hide(&answer.token);
+        self.http.hide_token(&answer.token);
         let bearer = format!("Bearer {}", answer.token);
         self.token = Some(Token { bearer: bearer.clone(), since_ms: now_ms });
         Ok(bearer)
@@ -139,6 +139,7 @@ impl Provider for WattTime {
     }
 
     fn fetch(&mut self, now_ms: i64) -> Result<Vec<Intensity>, SignalError> {
+        self.http.begin();
         let forecast = self.ask("forecast", &[("horizon_hours", "24")], now_ms)?;
         let (start, end) = (minute_text(now_ms.saturating_sub(BACK_MS)), minute_text(now_ms));
         let past = match self.ask("historical", &[("start", &start), ("end", &end)], now_ms) {

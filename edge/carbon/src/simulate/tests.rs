@@ -7,15 +7,8 @@ use crate::configuration::Configuration;
 use crate::controller::{ControlSettings, Frontier};
 
 fn ways() -> Vec<Configuration> {
-    let way = |fps, accuracy, watts| Configuration {
-        model: "m".to_owned(),
-        tier: 416,
-        fps,
-        gate: false,
-        accuracy,
-        watts,
-        drops: Vec::new(),
-    };
+    let way =
+        |fps, accuracy, watts| Configuration { model: "m".to_owned(), tier: 416, fps, gate: false, accuracy, watts };
     vec![way(10.0, 1.0, 2.0), way(5.0, 0.97, 1.0), way(2.0, 0.93, 0.4)]
 }
 
