@@ -57,6 +57,11 @@ impl SpoolClock {
         self.latest_ms.max(time_ms)
     }
 
+    /// The latest time that was stamped; that of the opening before the first.
+    pub(crate) fn latest_ms(&self) -> u64 {
+        self.latest_ms
+    }
+
     pub(crate) fn stamp(&mut self, now: Moment) -> Stamp {
         self.latest_ms = self.at(now);
         Stamp { clock_ms: self.latest_ms, wall_ms: now.wall_ms }

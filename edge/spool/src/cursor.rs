@@ -1,8 +1,9 @@
 //! The file `acked`: how far records are acknowledged.
 //!
 //! It has two places that are written in turn, so that one torn write leaves the other, and it is never longer than
-//! that: a disk that is full takes it all the same. It is not synced: losing its last states costs a second delivery,
-//! which is allowed, and syncing it would cost a flush of the disk for every acknowledgement.
+//! that: once both places are written a full disk takes it; before that the acknowledgement is tried again (see
+//! [`Spool::ack`](crate::Spool::ack)). It is not synced: losing its last states costs a second delivery, which is allowed,
+//! and syncing it would cost a flush of the disk for every acknowledgement.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -9,9 +9,10 @@
 //!
 //! - A record whose `append` returned is read back, in order, until it is acknowledged or dropped for want of room or for
 //!   its age. That holds over the death of the process, and over a power cut once it is synced: at once, within an
-//!   interval, or when the system likes ([`SyncPolicy`]).
+//!   interval and the time between two calls of [`Spool::tend`], or when the system likes ([`SyncPolicy`]).
 //! - A record is read whole or not at all: checksums cover its payload, its header and its place. One that has gone bad
-//!   on disk is passed over and counted; the records around it are read.
+//!   on disk is passed over and counted; the records around it are read. One that the disk does not give is tried again
+//!   for a minute before it is taken for bad.
 //! - An acknowledgement may be forgotten by a power cut, never invented: a record can be read twice, so whoever sends
 //!   it gives it an identity.
 //! - Positions grow and are never used twice, also not after a power cut took records that somebody had read.

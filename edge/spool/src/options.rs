@@ -50,7 +50,7 @@ pub enum SyncPolicy {
     #[default]
     EveryMessage,
     /// By [`Spool::tend`](crate::Spool::tend), when this long has passed since the last time: a power cut takes at most
-    /// what was appended within it, if the owner calls `tend` as often.
+    /// what was appended within it and the time between two calls of `tend`.
     Interval {
         /// Milliseconds.
         ms: u64,

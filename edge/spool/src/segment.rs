@@ -36,13 +36,14 @@ pub(crate) struct Segment {
     end: u64,
     /// Bytes of the file; more than `end` where a tail could not be cut.
     bytes: u64,
+    /// What was appended may not be durable.
+    has_unsynced: bool,
 }
 
 /// The segment that is appended to.
 pub(crate) struct Active {
     pub(crate) segment: Segment,
     file: Box<dyn File>,
-    has_unsynced: bool,
 }
 
 /// What a file turned out to be.
@@ -92,7 +93,8 @@ impl Segment {
         let cut_bytes = length - end;
         let cut = if cut_bytes > 0 { file.set_length(end).map_err(SpoolError::write(&path)) } else { Ok(()) };
         let bytes = if cut.is_ok() { end } else { length };
-        let segment = Self { path, first, entries, end, bytes };
+        // Whoever appended to it may have died before a flush.
+        let segment = Self { path, first, entries, end, bytes, has_unsynced: true };
         let last = last.or(created);
         Ok(Found::Segment(Opened { segment, cut_bytes, damaged_records: damaged, last, trouble: cut.err() }))
     }
@@ -134,6 +136,18 @@ impl Segment {
     pub(crate) fn forget(&mut self, position: u64) {
         self.entries.retain(|entry| entry.position != position);
     }
+
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.has_unsynced
+    }
+
+    /// Flushes a segment that is not appended to any more.
+    pub(crate) fn sync(&mut self, files: &dyn Files) -> Result<(), SpoolError> {
+        let file = files.open(&self.path).map_err(SpoolError::open(&self.path))?;
+        file.sync().map_err(SpoolError::sync(&self.path))?;
+        self.has_unsynced = false;
+        Ok(())
+    }
 }
 
 impl Active {
@@ -151,8 +165,8 @@ impl Active {
             return Err(error);
         }
         let end = SEGMENT_HEADER_BYTES as u64;
-        let segment = Segment { path, first, entries: Vec::new(), end, bytes: end };
-        Ok(Self { segment, file, has_unsynced: false })
+        let segment = Segment { path, first, entries: Vec::new(), end, bytes: end, has_unsynced: false };
+        Ok(Self { segment, file })
     }
 
     /// Whether a record of so many bytes at a position belongs into another segment.
@@ -163,12 +177,12 @@ impl Active {
 
     /// Writes a record at the end.
     pub(crate) fn append(&mut self, header: Header, payload: &[u8]) -> Result<(), SpoolError> {
-        let Segment { path, first, entries, end, bytes } = &mut self.segment;
+        let Segment { path, first, entries, end, bytes, has_unsynced } = &mut self.segment;
         let record = [header.to_bytes(*first).as_slice(), payload].concat();
         let after = *end + record.len() as u64;
         *bytes = after;
         self.file.write_at(&record, *end).map_err(SpoolError::write(path))?;
-        self.has_unsynced = true;
+        *has_unsynced = true;
         let Header { position, stamp, length, rows, .. } = header;
         entries.push(Entry { position, offset: *end, clock_ms: stamp.clock_ms, length, rows });
         *end = after;
@@ -186,13 +200,9 @@ impl Active {
         Ok(())
     }
 
-    pub(crate) fn has_unsynced(&self) -> bool {
-        self.has_unsynced
-    }
-
     pub(crate) fn sync(&mut self) -> Result<(), SpoolError> {
         self.file.sync().map_err(SpoolError::sync(&self.segment.path))?;
-        self.has_unsynced = false;
+        self.segment.has_unsynced = false;
         Ok(())
     }
 

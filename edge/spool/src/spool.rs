@@ -22,6 +22,8 @@ use crate::segment::{Active, SEGMENT_HEADER_BYTES, Segment, read_record};
 
 /// Reads of one record that may fail before it is passed over as damaged.
 const READ_FAILURES_MAX: u32 = 3;
+/// And it must have failed for this long: a disk that is away is not a bad record.
+const UNREADABLE_MS_MIN: u64 = 60_000;
 
 /// Store and forward on disk; see the crate for what it promises.
 pub struct Spool {
@@ -32,12 +34,10 @@ pub struct Spool {
     closed: VecDeque<Segment>,
     /// The segment that is appended to, after all closed ones; made at the first append.
     active: Option<Active>,
-    /// Closed segments, by their first position, that may not be durable.
-    unsynced: Vec<u64>,
     /// The closed segment that was read last, by its first position.
     reader: Option<(u64, Box<dyn File>)>,
-    /// The record that cannot be read, and how often it could not.
-    unreadable: Option<(u64, u32)>,
+    /// The record that could not be read when it was last tried.
+    unreadable: Option<Unreadable>,
     cursor: Cursor,
     /// The cursor's file says less than `acked`.
     cursor_is_behind: bool,
@@ -54,9 +54,19 @@ pub struct Spool {
     _lock: Box<dyn Lock>,
 }
 
+/// A record whose reads fail.
+#[derive(Clone, Copy, Debug)]
+struct Unreadable {
+    position: u64,
+    failures: u32,
+    /// The first failure, by the spool's clock.
+    since_ms: u64,
+}
+
 impl Spool {
-    /// Opens the spool of a directory, which is made when it is not there. Nothing is written before the first append,
-    /// but for torn tails that are cut: a spool can be opened and emptied on a disk that is full.
+    /// Opens the spool of a directory, which is made when it is not there. No record or segment is written before the
+    /// first append; torn tails are cut, and what is done with or too old is deleted: a spool can be opened and emptied
+    /// on a disk that is full.
     ///
     /// # Errors
     /// [`SpoolError::InUse`] when it is open elsewhere, [`SpoolError::OtherVersion`], otherwise the file that cannot be
@@ -103,7 +113,8 @@ impl Spool {
     /// records that have gone bad on disk, which are counted.
     ///
     /// # Errors
-    /// The file that cannot be read. A record that fails so three times is taken for damaged.
+    /// The file that cannot be read. A record that fails so three times, and for a minute, is taken for damaged. The
+    /// minute is that of the moments given to [`Spool::append`] and [`Spool::tend`].
     pub fn read(&mut self, from: u64, limit: ReadLimit) -> Result<Vec<Record>, SpoolError> {
         let mut records: Vec<Record> = Vec::new();
         let (mut position, mut bytes) = (from.max(self.acked), 0);
@@ -111,6 +122,7 @@ impl Spool {
             let Some((first, entry)) = self.find(position) else { break };
             match self.fetch(first, &entry) {
                 Ok(Some(record)) => {
+                    self.unreadable = self.unreadable.filter(|unreadable| unreadable.position != entry.position);
                     bytes += record.payload.len();
                     records.push(record);
                 }
@@ -118,10 +130,7 @@ impl Spool {
                 // What was read before it is given; the error comes again with the next call.
                 Err(_) if !records.is_empty() => break,
                 Err(error) => {
-                    let failures = self.unreadable.filter(|(position, _)| *position == entry.position);
-                    let failures = failures.map_or(0, |(_, failures)| failures) + 1;
-                    self.unreadable = Some((entry.position, failures));
-                    if failures < READ_FAILURES_MAX {
+                    if !self.is_given_up(entry.position) {
                         return Err(error);
                     }
                     self.note(error);
@@ -155,7 +164,7 @@ impl Spool {
     /// The file that cannot be synced; what was appended since the last time may not survive a power cut.
     pub fn sync(&mut self) -> Result<(), SpoolError> {
         let synced = self.sync_closed();
-        let Some(active) = self.active.as_mut().filter(|active| active.has_unsynced()) else { return synced };
+        let Some(active) = self.active.as_mut().filter(|active| active.segment.has_unsynced()) else { return synced };
         self.stats.syncs += 1;
         if let Err(error) = active.sync() {
             // The system may take what it could not write for written: the next flush would promise too much.
@@ -167,7 +176,8 @@ impl Spool {
     }
 
     /// What is due by the time: drops what is too old, flushes the disk under [`SyncPolicy::Interval`], tries again to
-    /// store an acknowledgement or to delete a segment. To be called about once a second, and as often as the interval.
+    /// store an acknowledgement or to delete a segment. To be called about once a second: under `Interval` a power cut
+    /// takes at most what was appended within the interval and the time between two calls.
     ///
     /// # Errors
     /// As [`Spool::sync`].
@@ -179,7 +189,7 @@ impl Spool {
         }
         self.delete_acked();
         let is_due = match self.options.sync {
-            SyncPolicy::EveryMessage => !self.unsynced.is_empty(),
+            SyncPolicy::EveryMessage => self.closed.iter().any(Segment::has_unsynced),
             SyncPolicy::Interval { ms } => now_ms.saturating_sub(self.synced_at_ms) >= ms,
             SyncPolicy::Never => false,
         };
@@ -201,7 +211,8 @@ impl Spool {
         self.acked
     }
 
-    /// A position after that of every record.
+    /// The position that the next append gets, or a later one where it fails or the name of its segment is taken. Every
+    /// record has an earlier one.
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -224,14 +235,11 @@ impl Spool {
     /// Flushes closed segments that are not synced; one that cannot be is tried again with the next flush.
     fn sync_closed(&mut self) -> Result<(), SpoolError> {
         let mut last = Ok(());
-        for first in std::mem::take(&mut self.unsynced) {
-            let Some(segment) = self.closed.iter().find(|segment| segment.first() == first) else { continue };
+        for segment in self.closed.iter_mut().filter(|segment| segment.has_unsynced()) {
             self.stats.syncs += 1;
-            let opened = self.files.open(segment.path()).map_err(SpoolError::open(segment.path()));
-            let synced = opened.and_then(|file| file.sync().map_err(SpoolError::sync(segment.path())));
+            let synced = segment.sync(self.files.as_ref());
             if synced.is_err() {
                 self.stats.failed_syncs += 1;
-                self.unsynced.push(first);
                 last = synced;
             }
         }
@@ -306,6 +314,17 @@ impl Spool {
     /// The file of the segment that begins at a position; the directory where there is none.
     fn path_of(&self, first: u64) -> &Path {
         self.segments().find(|segment| segment.first() == first).map_or(&self.directory, Segment::path)
+    }
+
+    /// Counts a failed read of a record, and says whether it has failed often enough and for long enough.
+    fn is_given_up(&mut self, position: u64) -> bool {
+        let now_ms = self.clock.latest_ms();
+        let before = self.unreadable.filter(|unreadable| unreadable.position == position);
+        let Unreadable { failures, since_ms, .. } =
+            before.unwrap_or(Unreadable { position, failures: 0, since_ms: now_ms });
+        let failures = failures.saturating_add(1);
+        self.unreadable = Some(Unreadable { position, failures, since_ms });
+        failures >= READ_FAILURES_MAX && now_ms - since_ms >= UNREADABLE_MS_MIN
     }
 
     /// Counts a record that has gone bad, and forgets it.

@@ -42,15 +42,12 @@ impl Spool {
         let Contents { segments, report, next, last, trouble } = read_directory(files.as_ref(), directory)?;
         let clock = SpoolClock::resume(last, now, away_ms_max(options.max_age_ms));
         let now_ms = clock.at(now);
-        // Whoever appended them may have died before a flush.
-        let unsynced = segments.iter().map(Segment::first).collect();
         let mut spool = Self {
             files,
             directory: directory.to_owned(),
             options,
             closed: segments,
             active: None,
-            unsynced,
             reader: None,
             unreadable: None,
             cursor,

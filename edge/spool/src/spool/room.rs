@@ -106,11 +106,7 @@ impl Spool {
 
     /// Nothing more is appended to the active segment.
     pub(super) fn close_active(&mut self) {
-        let Some(active) = self.active.take() else { return };
-        if active.has_unsynced() {
-            self.unsynced.push(active.segment.first());
-        }
-        self.closed.push_back(active.segment);
+        self.closed.extend(self.active.take().map(|active| active.segment));
     }
 
     fn begin_segment(&mut self, stamp: Stamp) -> Result<(), SpoolError> {

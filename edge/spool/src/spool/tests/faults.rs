@@ -151,10 +151,54 @@ fn a_record_that_can_never_be_read_does_not_stop_delivery() {
         let error = spool.read(0, one).unwrap_err();
         assert!(error.to_string().contains("00000000000000000000.seg"), "{error}");
     }
+    spool.tend(Moment { elapsed_ms: NOW.elapsed_ms + 60_000, ..NOW }).unwrap();
     fake.set_fault(Some(Fault { after: 0, kind: ErrorKind::Other, is_lasting: false }));
     assert_eq!(spool.read(0, one).unwrap()[0].position, 1);
     assert_eq!(spool.stats(NOW).damaged_records, 1);
     assert!(spool.take_trouble().is_some());
+}
+
+#[test]
+fn a_disk_that_is_away_for_less_than_a_minute_costs_no_record() {
+    let fake = Fake::default();
+    let mut spool = open(&fake, OPTIONS);
+    appended(&mut spool, 30);
+    fail(&fake, ErrorKind::Other);
+    for second in 0..60 {
+        spool.tend(Moment { elapsed_ms: NOW.elapsed_ms + 1000 * second, ..NOW }).unwrap();
+        (0..5).for_each(|_| drop(spool.read(0, ALL).unwrap_err()));
+    }
+    fake.set_fault(None);
+    assert_eq!(numbers(&mut spool), (0..30).collect::<Vec<_>>());
+    // It was read in between: another minute begins.
+    fail(&fake, ErrorKind::Other);
+    spool.tend(Moment { elapsed_ms: NOW.elapsed_ms + 60_000, ..NOW }).unwrap();
+    (0..5).for_each(|_| drop(spool.read(0, ALL).unwrap_err()));
+    fake.set_fault(None);
+    assert_eq!(numbers(&mut spool), (0..30).collect::<Vec<_>>());
+    assert_eq!(spool.stats(NOW).damaged_records, 0);
+    assert!(spool.take_trouble().is_none());
+}
+
+#[test]
+fn a_segment_that_cannot_be_flushed_is_tried_again_and_stops_no_other() {
+    let fake = Fake::default();
+    let mut spool = open(&fake, OPTIONS);
+    appended(&mut spool, 30);
+    let segments = fake.segments().len() as u64;
+    assert!(segments > 2);
+    fake.set_fault(Some(Fault { after: 0, kind: ErrorKind::Other, is_lasting: false }));
+    let error = spool.sync().unwrap_err();
+    assert!(error.to_string().contains("00000000000000000000.seg"), "{error}");
+    let stats = spool.stats(NOW);
+    assert_eq!((stats.syncs, stats.failed_syncs), (segments, 1));
+    spool.sync().unwrap();
+    spool.sync().unwrap();
+    let stats = spool.stats(NOW);
+    assert_eq!((stats.syncs, stats.failed_syncs), (segments + 1, 1), "what is durable is not flushed again");
+    drop(spool);
+    fake.power_cut(Cut::LoseAll);
+    assert_eq!(numbers(&mut open(&fake, OPTIONS)), (0..30).collect::<Vec<_>>());
 }
 
 #[test]

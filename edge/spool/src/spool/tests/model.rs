@@ -60,6 +60,8 @@ fn steps(has_faults: bool) -> impl Strategy<Value = Vec<Step>> {
         3 => fault.prop_map(Step::Fault),
         4 => Just(Step::Heal),
         1 => room.prop_map(Step::Room),
+        // Long enough for a record that cannot be read to be taken for damaged.
+        1 => Just(Step::Tend { after_ms: UNREADABLE_MS_MIN }),
     ];
     let step = if has_faults { prop_oneof![4 => calm, 1 => faulty].boxed() } else { calm.boxed() };
     vec(step, 1..150)
