@@ -10,8 +10,7 @@ pub(crate) mod place;
 mod polygon;
 mod zone;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Clock;
 use crate::error::TrackError;
@@ -22,35 +21,7 @@ use line::LineWatch;
 use place::{Line, Zone};
 use zone::ZoneWatch;
 
-/// What a zone has seen since it was made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ZoneCount {
-    /// Of the zone.
-    pub name: Arc<str>,
-    /// How many are in it now.
-    pub occupancy: u32,
-    /// How many came in, those who first appeared in it among them.
-    pub entries: u64,
-    /// How many left, those who were lost in it among them.
-    pub exits: u64,
-    /// How long those who left had stayed, on average; none before the first left.
-    pub dwell_ms_mean: Option<f64>,
-    /// The longest stay, also of those who are still in it; none before the first came.
-    pub dwell_ms_longest: Option<i64>,
-}
-
-/// How many crossed a line since it was made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LineCount {
-    /// Of the line.
-    pub name: Arc<str>,
-    /// From its left to its right.
-    pub forward: u64,
-    /// From its right to its left.
-    pub backward: u64,
-}
-
-/// Counts the tracks of one camera.
+/// Counts the tracks of one camera, event by event; sums are the caller's.
 #[derive(Debug)]
 pub struct Counter {
     options: CountOptions,
@@ -81,8 +52,8 @@ impl Counter {
     }
 
     /// Goes on with other zones, lines and options. A zone or line that is the same as before, by its name and all it
-    /// says, keeps its counts and who is in it; one that changed begins anew. Whoever stands in a new zone has appeared
-    /// in it.
+    /// says, keeps who is in it or before it; one that changed begins anew, without an event for whoever was in it. Whoever
+    /// stands in a new zone has appeared in it.
     ///
     /// # Errors
     /// As [`Counter::new`]; nothing changes then.
@@ -132,7 +103,7 @@ impl Counter {
     }
 
     fn end_others(&mut self, ts_ms: i64, tracks: &[Track], events: &mut Vec<Event>) {
-        let alive: std::collections::BTreeSet<u64> = tracks.iter().map(|track| track.id).collect();
+        let alive: BTreeSet<u64> = tracks.iter().map(|track| track.id).collect();
         let ended: Vec<(u64, i64)> =
             self.last_seen_ms.iter().filter(|(id, _)| !alive.contains(id)).map(|(&id, &ms)| (id, ms)).collect();
         for (id, last_ms) in ended {
@@ -140,16 +111,6 @@ impl Counter {
             events.extend(self.zones.iter_mut().filter_map(|watch| watch.end(id, last_ms, ts_ms)));
             self.lines.iter_mut().for_each(|watch| watch.end(id));
         }
-    }
-
-    /// What each zone has seen, in the order in which they were given.
-    pub fn zones(&self) -> Vec<ZoneCount> {
-        self.zones.iter().map(|watch| watch.count(&self.last_seen_ms)).collect()
-    }
-
-    /// What each line has seen, in the order in which they were given.
-    pub fn lines(&self) -> Vec<LineCount> {
-        self.lines.iter().map(LineWatch::count).collect()
     }
 }
 

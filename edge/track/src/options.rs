@@ -95,7 +95,7 @@ impl CountOptions {
     ///
     /// # Errors
     /// The first one that is out of its range, by name and value.
-    pub fn validate(&self) -> Result<(), TrackError> {
+    pub(crate) fn validate(&self) -> Result<(), TrackError> {
         in_range("hysteresis", f64::from(self.hysteresis), 0.0, 0.25)?;
         in_range("settle_ms", self.settle_ms as f64, 0.0, LOST_MS_MAX as f64)
     }

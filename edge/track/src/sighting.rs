@@ -4,6 +4,8 @@ use crate::rectangle::Rectangle;
 
 /// A coordinate beyond this is no pixel of any camera.
 const COORDINATE_MAX: f32 = 1.0e6;
+/// A box that is narrower or lower than this, in pixels, shows nothing.
+const SIDE_MIN: f32 = 1.0e-3;
 
 /// One thing that a detector saw in one frame. Coordinates in pixels, `x1 < x2`, `y1 < y2`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,12 +25,13 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// The box, unless the numbers are none: not finite, without an area, or far outside of any frame.
+    /// The box, unless the numbers are none: not finite, next to nothing wide or high, or far outside of any frame.
     pub(crate) fn rectangle(&self) -> Option<Rectangle> {
         let corners = [self.x1, self.y1, self.x2, self.y2];
         let believable = corners.iter().all(|corner| corner.abs() <= COORDINATE_MAX);
         let rectangle = Rectangle { x1: self.x1, y1: self.y1, x2: self.x2, y2: self.y2 };
-        (believable && !self.confidence.is_nan() && rectangle.area() > 0.0 && self.x1 < self.x2).then_some(rectangle)
+        let has_sides = rectangle.width() >= SIDE_MIN && rectangle.height() >= SIDE_MIN;
+        (believable && !self.confidence.is_nan() && has_sides).then_some(rectangle)
     }
 }
 
@@ -39,8 +42,6 @@ pub struct Track {
     pub id: u64,
     /// What it is.
     pub class: u16,
-    /// Of its last sighting, 0 to 1.
-    pub confidence: f32,
     /// Left of the box: smoothed while it is seen, and where it should be while it is not. May lie outside of the frame.
     pub x1: f32,
     /// Top.
@@ -53,8 +54,6 @@ pub struct Track {
     pub seen: bool,
     /// Since its first sighting.
     pub age_ms: i64,
-    /// Since its last sighting.
-    pub unseen_ms: i64,
     /// Its foot point when it was first seen, before it had an id.
     pub origin: [f32; 2],
 }
@@ -69,7 +68,9 @@ impl Track {
 /// What a tracker says of a frame.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tracking {
-    /// The id of each sighting, in the order in which they were given; `None` while a thing is not yet believed.
+    /// The id of each sighting, in the order in which they were given. `None` is for one that is not yet believed, and for
+    /// one that belongs to no thing: a second box, one too unsure to begin a track, one that is no box or beyond the
+    /// surest 256.
     pub ids: Vec<Option<u64>>,
     /// Every thing that has an id and has not ended, seen in this frame or not, by id. One that is no longer here has
     /// ended for good.

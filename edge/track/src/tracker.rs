@@ -150,7 +150,6 @@ struct Path {
     /// Given once it is believed.
     id: Option<u64>,
     class: u16,
-    confidence: f32,
     motion: Motion,
     origin: [f32; 2],
     first_ms: i64,
@@ -165,7 +164,6 @@ impl Path {
         Self {
             id: None,
             class: seen.class,
-            confidence: seen.confidence,
             motion: Motion::new(&seen.rectangle),
             origin: seen.rectangle.foot(),
             first_ms: now_ms,
@@ -181,26 +179,22 @@ impl Path {
 
     fn see(&mut self, seen: &Seen, now_ms: i64) {
         self.motion.see(&seen.rectangle, seen.confidence, seconds(now_ms - self.last_ms));
-        self.confidence = seen.confidence;
         self.last_ms = now_ms;
         self.sightings = self.sightings.saturating_add(1);
         self.missed = self.missed.saturating_sub(1);
     }
 
     fn track(&self, now_ms: i64, is_seen: bool) -> Option<Track> {
-        let unseen_ms = now_ms - self.last_ms;
-        let Rectangle { x1, y1, x2, y2 } = self.motion.forecast(seconds(unseen_ms)).rectangle;
+        let Rectangle { x1, y1, x2, y2 } = self.motion.forecast(seconds(now_ms - self.last_ms)).rectangle;
         Some(Track {
             id: self.id?,
             class: self.class,
-            confidence: self.confidence,
             x1,
             y1,
             x2,
             y2,
             seen: is_seen,
             age_ms: now_ms - self.first_ms,
-            unseen_ms,
             origin: self.origin,
         })
     }

@@ -10,22 +10,20 @@ use std::sync::Arc;
 use super::event::{Change, Direction, Event};
 use super::place::Line;
 use super::polygon::{Point, turn};
-use super::{At, LineCount, Rule, cares};
+use super::{At, Rule, cares};
 
-/// A line with what it has seen.
+/// A line with who is before it.
 #[derive(Debug)]
 pub(super) struct LineWatch {
     pub(super) line: Line,
     name: Arc<str>,
-    forward: u64,
-    backward: u64,
     passers: BTreeMap<u64, Passer>,
 }
 
 impl LineWatch {
     pub(super) fn new(line: Line) -> Self {
         let name = line.name.as_str().into();
-        Self { line, name, forward: 0, backward: 0, passers: BTreeMap::new() }
+        Self { line, name, passers: BTreeMap::new() }
     }
 
     pub(super) fn see(&mut self, at: &At<'_>, rule: &Rule) -> Option<Event> {
@@ -35,20 +33,12 @@ impl LineWatch {
         let scaled = |[x, y]: Point| [x * rule.aspect, y];
         let ends = (scaled(self.line.from), scaled(self.line.to));
         let direction = self.passers.entry(at.track.id).or_default().step(at, ends, rule)?;
-        match direction {
-            Direction::Forward => self.forward += 1,
-            Direction::Backward => self.backward += 1,
-        }
         let (place, change) = (Arc::clone(&self.name), Change::Cross { direction });
         Some(Event { ts_ms: rule.ts_ms, place, class: at.track.class, track_id: at.track.id, change })
     }
 
     pub(super) fn end(&mut self, track_id: u64) {
         self.passers.remove(&track_id);
-    }
-
-    pub(super) fn count(&self) -> LineCount {
-        LineCount { name: Arc::clone(&self.name), forward: self.forward, backward: self.backward }
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-
 use super::polygon::{Point, Polygon, sides_meet, turn};
 use crate::error::TrackError;
 
@@ -14,8 +12,7 @@ const ZONE: &str = "zone";
 const LINE: &str = "line";
 
 /// A part of the picture that things are in or not.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Zone {
     /// Unique among the zones of the camera.
     pub name: String,
@@ -23,13 +20,11 @@ pub struct Zone {
     /// least 3, and no two sides meet but neighbours in their corner.
     pub polygon: Vec<[f32; 2]>,
     /// Which classes it counts, in the detector's numbering; none means all.
-    #[serde(default)]
     pub classes: Vec<u16>,
 }
 
 /// A line that things cross. It ends where it ends: whoever walks around it has not crossed it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Unique among the lines of the camera.
     pub name: String,
@@ -38,7 +33,6 @@ pub struct Line {
     /// Where it ends.
     pub to: [f32; 2],
     /// Which classes it counts, in the detector's numbering; none means all.
-    #[serde(default)]
     pub classes: Vec<u16>,
 }
 

@@ -9,36 +9,24 @@ use std::sync::Arc;
 use super::event::{Arrival, Change, Departure, Event};
 use super::place::Zone;
 use super::polygon::Polygon;
-use super::{At, Rule, ZoneCount, cares};
+use super::{At, Rule, cares};
 
-/// A zone with what it has seen.
+/// A zone with who is in it.
 #[derive(Debug)]
 pub(super) struct ZoneWatch {
     pub(super) zone: Zone,
     name: Arc<str>,
     /// The zone in frame heights, for frames of this width over height.
     shape: Option<(f32, Polygon)>,
-    occupancy: u32,
-    entries: u64,
-    exits: u64,
-    dwell_ms_total: i64,
-    dwell_ms_longest: Option<i64>,
+    /// How many are in it now.
+    pub(super) occupancy: u32,
     visitors: BTreeMap<u64, Visitor>,
 }
 
 impl ZoneWatch {
     pub(super) fn new(zone: Zone) -> Self {
-        Self {
-            name: zone.name.as_str().into(),
-            zone,
-            shape: None,
-            occupancy: 0,
-            entries: 0,
-            exits: 0,
-            dwell_ms_total: 0,
-            dwell_ms_longest: None,
-            visitors: BTreeMap::new(),
-        }
+        let name = zone.name.as_str().into();
+        Self { zone, name, shape: None, occupancy: 0, visitors: BTreeMap::new() }
     }
 
     pub(super) fn set_aspect(&mut self, aspect: f32) {
@@ -60,7 +48,6 @@ impl ZoneWatch {
         visitor.class = at.track.class;
         let change = match visitor.step(beyond, at.ms, rule.settle_ms)? {
             Step::Entered(arrival) => {
-                self.entries += 1;
                 self.occupancy += 1;
                 Change::Enter { arrival, occupancy: self.occupancy }
             }
@@ -83,23 +70,8 @@ impl ZoneWatch {
     }
 
     fn leave(&mut self, departure: Departure, dwell_ms: i64) -> Change {
-        self.exits += 1;
         self.occupancy -= 1;
-        self.dwell_ms_total = self.dwell_ms_total.saturating_add(dwell_ms);
-        self.dwell_ms_longest = self.dwell_ms_longest.max(Some(dwell_ms));
         Change::Exit { departure, dwell_ms, occupancy: self.occupancy }
-    }
-
-    pub(super) fn count(&self, last_seen_ms: &BTreeMap<u64, i64>) -> ZoneCount {
-        let stay = |(id, visitor): (&u64, &Visitor)| Some(*last_seen_ms.get(id)? - visitor.inside_since_ms?);
-        ZoneCount {
-            name: Arc::clone(&self.name),
-            occupancy: self.occupancy,
-            entries: self.entries,
-            exits: self.exits,
-            dwell_ms_mean: (self.exits > 0).then(|| self.dwell_ms_total as f64 / self.exits as f64),
-            dwell_ms_longest: self.dwell_ms_longest.max(self.visitors.iter().filter_map(stay).max()),
-        }
     }
 }
 

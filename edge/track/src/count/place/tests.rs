@@ -55,10 +55,3 @@ fn a_line_that_is_none_is_named_with_what_is_wrong() {
     assert!(said(&[], &[line(A, A)]).contains("\"door\" has no length"));
     assert!(said(&[], &[line(A, [0.2, -0.3])]).contains("line \"door\": the point (0.2, -0.3)"));
 }
-
-#[test]
-fn places_are_read_from_a_file() {
-    let zone: Zone = toml::from_str("name = \"a\"\npolygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]").unwrap();
-    assert_eq!(zone.polygon[1], [1.0, 0.0]);
-    assert!(toml::from_str::<Line>("name = \"a\"\nfrom = [0.0, 0.0]\nto = [1.0, 1.0]\nclass = 3").is_err());
-}
