@@ -25,7 +25,8 @@ mod rapl;
 mod settings;
 
 pub use account::{CameraEnergy, EnergyAccount, EnergySpan, FrameEnergy};
-pub use attribution::{Attribution, SpanId, share};
+pub(crate) use attribution::{Attribution, SpanId};
 pub use error::EnergyError;
-pub use meter::{EnergyMeter, Spent};
-pub use settings::{EnergyMethod, EnergySettings, MethodChoice};
+pub(crate) use meter::{EnergyMeter, Spent};
+pub(crate) use settings::EnergyMethod;
+pub use settings::{EnergySettings, MethodChoice};

@@ -121,7 +121,8 @@ impl Drop for Outlet {
 /// What is counted of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceCounters {
-    /// The sensor, device, topic or file.
+    /// Its name, which no other of the box has: the sensor such as `cpu_temperature`, or `serial:`, `mqtt:` or `csv:`
+    /// and the device, topic or file.
     pub source: String,
     /// Readings it gave, those that the queue let go included.
     pub readings: u64,
@@ -162,6 +163,10 @@ impl SourceState {
             is_working: AtomicBool::new(false),
             troubles: Mutex::default(),
         })
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// It is open, or gave this many readings.

@@ -27,8 +27,8 @@ impl Default for Host {
     }
 }
 
-/// Opens a file to read. A pipe or a device that says nothing is not waited for, and a terminal does not become the one
-/// that controls this process.
+/// Opens a file or a device to read. A pipe, a carrier or a device that says nothing is not waited for, and a terminal
+/// does not become the one that controls this process.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)

@@ -22,16 +22,10 @@ mod source;
 mod stop;
 mod topic;
 
-pub use energy::{
-    Attribution, CameraEnergy, EnergyAccount, EnergyError, EnergyMeter, EnergyMethod, EnergySettings, EnergySpan,
-    FrameEnergy, MethodChoice, SpanId, Spent, share,
-};
+pub use energy::{CameraEnergy, EnergyAccount, EnergyError, EnergySettings, EnergySpan, FrameEnergy, MethodChoice};
 pub use error::SensorsError;
 pub use feed::SourceCounters;
 pub use host::Host;
 pub use reading::Reading;
 pub use sensors::Sensors;
-pub use settings::{
-    BuiltIn, CsvSettings, FileSettings, HwmonSettings, MqttSettings, Pace, PayloadFormat, Problem, Secret,
-    SensorSettings, SerialSettings, SourceSettings, ValueSettings,
-};
+pub use settings::{BuiltIn, Problem, SensorSettings};

@@ -24,6 +24,10 @@ pub(crate) enum PayloadError {
     NothingPicked,
     #[error("its topic of {bytes} bytes is too long or holds control characters")]
     BadTopic { bytes: usize },
+    #[error("its topic is none that the subscription asks for")]
+    OtherTopic,
+    #[error("its {bytes} bytes are more than the {bytes_max} of a sensor's message")]
+    TooLong { bytes: usize, bytes_max: usize },
     #[error("its sensor's name would be {bytes} bytes long")]
     BadName { bytes: usize },
 }
@@ -59,9 +63,8 @@ impl Picker {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Picked { numbers: Vec::new(), error: Some(PayloadError::NotText) };
         };
-        let text = text.trim();
         let json = match self.format {
-            PayloadFormat::Json => match serde_json::from_str(text) {
+            PayloadFormat::Json => match serde_json::from_str(text.trim()) {
                 Ok(json) => json,
                 Err(source) => return Picked { numbers: Vec::new(), error: Some(PayloadError::NotJson { source }) },
             },
@@ -98,6 +101,8 @@ impl Picker {
 
     fn column<'a>(&self, text: &'a str, pick: Option<&str>) -> Option<&'a str> {
         let index = pick?.parse::<usize>().ok()?.checked_sub(1)?;
+        // Only the line's end goes: a tab at its beginning sets an empty first column apart.
+        let text = text.trim_end_matches(['\r', '\n']);
         // Columns that are set apart by blanks may be set apart by several.
         let column = if self.separator == ' ' {
             text.split_whitespace().nth(index)
@@ -129,6 +134,13 @@ impl Found {
             Value::Array(_) | Value::Object(_) => Self::Garbage,
         }
     }
+}
+
+/// The beginning of a text as an error quotes it: 80 characters, which the first 320 bytes hold whatever comes behind.
+pub(crate) fn quoted(bytes: &[u8]) -> String {
+    const CHARACTERS: usize = 80;
+    let beginning = &bytes[..bytes.len().min(CHARACTERS * char::MAX.len_utf8())];
+    String::from_utf8_lossy(beginning).chars().take(CHARACTERS).collect()
 }
 
 /// The value behind a name; pairs are set apart by blanks, commas, semicolons or ampersands.

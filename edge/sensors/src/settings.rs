@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use secret::Secret;
+pub(crate) use secret::Secret;
 
 /// The sensors of a box.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -28,7 +28,7 @@ pub struct SensorSettings {
     /// What the box measures about itself. What it cannot measure is left out.
     pub built_in: Vec<BuiltIn>,
     /// More sources, a table each.
-    pub sources: Vec<SourceSettings>,
+    pub(crate) sources: Vec<SourceSettings>,
 }
 
 /// What a box measures about itself.
@@ -51,7 +51,7 @@ pub enum BuiltIn {
 /// One more source of readings, by its `kind`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum SourceSettings {
+pub(crate) enum SourceSettings {
     /// A number in a file.
     File(FileSettings),
     /// An input of a chip under `/sys/class/hwmon`.
@@ -67,56 +67,56 @@ pub enum SourceSettings {
 /// A number in a file, such as those of the kernel's IIO or 1-wire sensors.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FileSettings {
+pub(crate) struct FileSettings {
     /// Name of the sensor in every reading.
-    pub sensor: String,
+    pub(crate) sensor: String,
     /// Its unit, for example `celsius`.
-    pub unit: String,
+    pub(crate) unit: String,
     /// The file; its first word is the number.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The number is multiplied by this, for example 0.001 for millidegrees.
     #[serde(default = "one")]
-    pub scale: f64,
+    pub(crate) scale: f64,
     /// And this is added.
     #[serde(default)]
-    pub offset: f64,
+    pub(crate) offset: f64,
     /// Milliseconds between readings; unsaid it is that of all sensors.
-    pub interval_ms: Option<u64>,
+    pub(crate) interval_ms: Option<u64>,
 }
 
 /// An input of a chip, found by names because the numbers of chips change from one start to the next. The kernel says
 /// its unit.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HwmonSettings {
+pub(crate) struct HwmonSettings {
     /// Name of the sensor in every reading.
-    pub sensor: String,
+    pub(crate) sensor: String,
     /// The chip as its file `name` says, for example `k10temp`. Of several the first that has the input.
-    pub chip: String,
+    pub(crate) chip: String,
     /// The input, for example `temp1`, `fan2` or `in0`; or its label, for example `Tctl`.
-    pub input: String,
+    pub(crate) input: String,
     /// Milliseconds between readings; unsaid it is that of all sensors.
-    pub interval_ms: Option<u64>,
+    pub(crate) interval_ms: Option<u64>,
 }
 
 /// Lines from a serial device: 8 data bits, no parity, 1 stop bit, no flow control. The first line after it was opened
 /// is thrown away, because it may be the end of one.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SerialSettings {
+pub(crate) struct SerialSettings {
     /// The device; a path under `/dev/serial/by-id` is the same after it was plugged elsewhere.
-    pub device: PathBuf,
+    pub(crate) device: PathBuf,
     /// Bits a second.
     #[serde(default = "default_baud")]
-    pub baud: u32,
+    pub(crate) baud: u32,
     /// What a line looks like.
     #[serde(default)]
-    pub format: PayloadFormat,
+    pub(crate) format: PayloadFormat,
     /// Between columns, for the format `csv`; a blank stands for any number of them.
     #[serde(default = "comma")]
-    pub separator: char,
+    pub(crate) separator: char,
     /// What is taken from a line, a table each.
-    pub values: Vec<ValueSettings>,
+    pub(crate) values: Vec<ValueSettings>,
 }
 
 /// Messages from an MQTT broker (3.1.1), over TCP without TLS: the broker is meant to be on the box or in its own
@@ -124,57 +124,59 @@ pub struct SerialSettings {
 /// asked for.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MqttSettings {
+pub(crate) struct MqttSettings {
     /// Name or address of the broker.
-    pub host: String,
+    pub(crate) host: String,
     /// Its port.
     #[serde(default = "default_mqtt_port")]
-    pub port: u16,
-    /// The topic, or a filter with the wildcards `+` and `#`.
-    pub topic: String,
+    pub(crate) port: u16,
+    /// The topic, or a filter with the wildcards `+` and `#`. Of `$share/<group>/<filter>` the broker gives each message
+    /// to one of the group.
+    pub(crate) topic: String,
     /// Who this is to the broker, where it asks.
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// The password.
-    pub password: Option<Secret>,
+    pub(crate) password: Option<Secret>,
     /// A file that holds the password, instead of it.
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     /// Name of the connection, unique at the broker; unsaid it is made up at each start.
-    pub client_id: Option<String>,
+    pub(crate) client_id: Option<String>,
     /// Whether messages count that the broker has kept. They may be old and do not say how old, so that by default only
     /// what is published from now on counts.
     #[serde(default)]
-    pub retained: bool,
+    pub(crate) retained: bool,
     /// What a message looks like.
     #[serde(default)]
-    pub format: PayloadFormat,
+    pub(crate) format: PayloadFormat,
     /// Between columns, for the format `csv`; a blank stands for any number of them.
     #[serde(default = "comma")]
-    pub separator: char,
+    pub(crate) separator: char,
     /// What is taken from a message, a table each. In a sensor's name `{topic}` is the topic, `{1}` what stands for its
     /// first wildcard, and so on.
-    pub values: Vec<ValueSettings>,
+    pub(crate) values: Vec<ValueSettings>,
 }
 
 /// Readings that were written down: a CSV file whose first line names its columns `timestamp` (`2026-01-31T13:00:00Z`
 /// or milliseconds since the epoch), `sensor`, `value` and, where there are units, `unit`, in any order.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CsvSettings {
+pub(crate) struct CsvSettings {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// How fast it is played.
     #[serde(default)]
-    pub pace: Pace,
+    pub(crate) pace: Pace,
     /// Begin again at the end; time goes on.
     #[serde(default, rename = "loop")]
-    pub repeat: bool,
+    pub(crate) repeat: bool,
 }
 
 /// How fast readings are played again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Pace {
-    /// As far apart as their timestamps are, the first one now; readings carry the time at which they are played.
+pub(crate) enum Pace {
+    /// As far apart as their timestamps are, the first one now; readings carry the time at which they are played, and
+    /// one that is older than those before it is played at once with its own.
     #[default]
     Live,
     /// As fast as they are taken; readings carry the file's timestamps.
@@ -184,7 +186,7 @@ pub enum Pace {
 /// What a line or a message looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PayloadFormat {
+pub(crate) enum PayloadFormat {
     /// A number; what stands behind a blank is ignored.
     #[default]
     Number,
@@ -199,20 +201,20 @@ pub enum PayloadFormat {
 /// A value that is taken from a line or a message.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ValueSettings {
+pub(crate) struct ValueSettings {
     /// Name of the sensor in every reading.
-    pub sensor: String,
+    pub(crate) sensor: String,
     /// Its unit, for example `celsius`.
-    pub unit: String,
+    pub(crate) unit: String,
     /// Where it stands: the name of `name_value`, the column of `csv` counted from 1, the pointer of `json`, for
     /// example `/air/t`. A `number` has none, `json` may have none.
-    pub pick: Option<String>,
+    pub(crate) pick: Option<String>,
     /// The number is multiplied by this.
     #[serde(default = "one")]
-    pub scale: f64,
+    pub(crate) scale: f64,
     /// And this is added.
     #[serde(default)]
-    pub offset: f64,
+    pub(crate) offset: f64,
 }
 
 /// A value of the settings that makes no sense.
@@ -246,7 +248,7 @@ impl Default for SensorSettings {
 
 impl BuiltIn {
     /// The sensor's name in readings, which is also its name in the settings.
-    pub fn sensor(self) -> &'static str {
+    pub(crate) fn sensor(self) -> &'static str {
         match self {
             Self::CpuTemperature => "cpu_temperature",
             Self::Load1m => "load_1m",
@@ -257,7 +259,7 @@ impl BuiltIn {
     }
 
     /// The unit of its readings.
-    pub fn unit(self) -> &'static str {
+    pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::CpuTemperature => "celsius",
             Self::Load1m => "processes",

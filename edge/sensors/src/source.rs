@@ -7,6 +7,8 @@ mod hwmon;
 pub(crate) mod mqtt;
 pub(crate) mod polled;
 pub(crate) mod replay;
+#[cfg(test)]
+mod running;
 pub(crate) mod serial;
 
 use std::sync::Arc;

@@ -3,8 +3,9 @@
 //! # How a detection's cost is known
 //!
 //! - *Measured* (`rapl`, `hwmon`, `battery`): what the meter counted while the detection ran, divided among all
-//!   detections that ran then and, by the mean of the last second or so, everything else that kept cores busy. The idle
-//!   draw of that time is within; of time in which nothing was detected nothing is.
+//!   detections that ran then and everything else that kept cores busy, by the mean of a second or, where detections
+//!   are further apart, of the time between them. The idle draw of that time is within; of time in which nothing was
+//!   detected nothing is.
 //! - *Measured on GPUs* (`nvml`): likewise, but divided among detections alone.
 //! - *Modelled* (`cpu-model`): the detection's processor time by the watts of a busy core, and its part of the idle
 //!   draw where the settings say one.
@@ -20,12 +21,12 @@ use crate::cpu::machine_busy_s;
 use crate::host::Host;
 use crate::retry::Seldom;
 
-/// Over how long the machine's busy cores are averaged at least; its ticks are 10 ms.
+/// Over how long the machine's busy cores are averaged at least; its ticks are 10 ms. There is no longest: where
+/// detections are rare, a mean of all the time between says more of what else runs than none.
 const BUSY_WINDOW: Duration = Duration::from_secs(1);
 
 /// Shared by all who detect. Calls from several threads take turns, for as long as reading the meter takes.
 pub struct EnergyAccount {
-    method: EnergyMethod,
     method_name: &'static str,
     /// Parameters of the model, where it is in use.
     model: Option<ModelWatts>,
@@ -81,7 +82,8 @@ impl EnergyAccount {
     /// An account over the meter of these settings.
     ///
     /// # Errors
-    /// As [`EnergyMeter::open`].
+    /// Why a method that the settings name cannot be used, with the file. `auto` fails only where `gpu` is set and the
+    /// driver has none.
     pub fn open(settings: &EnergySettings, host: &Host) -> Result<Self, EnergyError> {
         Ok(Self::over(EnergyMeter::open(settings, host)?, settings, host))
     }
@@ -89,7 +91,6 @@ impl EnergyAccount {
     fn over(meter: EnergyMeter, settings: &EnergySettings, host: &Host) -> Self {
         let busy = settings.busy_watts.filter(|_| meter.method() == EnergyMethod::CpuModel);
         Self {
-            method: meter.method(),
             method_name: meter.method_name(),
             model: busy.map(|busy| ModelWatts { busy, idle: settings.idle_watts }),
             books: Mutex::new(Books {
@@ -104,12 +105,7 @@ impl EnergyAccount {
         }
     }
 
-    /// The method that is in use.
-    pub fn method(&self) -> EnergyMethod {
-        self.method
-    }
-
-    /// Its name, the GPU's part included, as frames carry it.
+    /// The name of the method that is in use, the GPU's part included, as frames carry it.
     pub fn method_name(&self) -> &'static str {
         self.method_name
     }
@@ -205,7 +201,8 @@ impl Books {
     }
 }
 
-/// How many cores were busy, on the mean of the last window.
+/// How many cores were busy, on the mean between the last two readings that lie at least [`BUSY_WINDOW`] apart: one is
+/// taken when somebody asks, however long after the one before.
 #[derive(Default)]
 struct BusyCores {
     before: Option<(f64, Instant)>,

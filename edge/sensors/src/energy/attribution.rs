@@ -4,29 +4,17 @@
 //! what was consumed while somebody was at work is divided among all who were, by how busy each was. Nothing is charged
 //! for time in which no detection ran, nothing twice, and never more than was counted.
 
-/// Divides the joules of an interval by busy time. `machine_busy_s` is how long all processors together were busy with
-/// anything, these included; where it is not known, or is less than these alone because its ticks are coarse, all of it
-/// is theirs. What is left is the part of everything else.
-pub fn share(joules: f64, busy_s: &[f64], machine_busy_s: Option<f64>) -> Vec<f64> {
-    let own_busy_s: f64 = busy_s.iter().sum();
-    let all_busy_s = machine_busy_s.unwrap_or(0.0).max(own_busy_s);
-    // Without any busy time there is nobody to charge.
-    let joules_per_busy_s = if all_busy_s > 0.0 { joules / all_busy_s } else { 0.0 };
-    busy_s.iter().map(|busy_s| joules_per_busy_s * busy_s).collect()
-}
-
 /// Charges detections that overlap: time is cut where one begins or ends, and each piece is [`share`]d among those that
 /// ran in it.
 #[derive(Clone, Debug, Default)]
-pub struct Attribution {
+pub(crate) struct Attribution {
     running: Vec<Running>,
     next: u64,
-    rest_joules: f64,
 }
 
 /// A detection that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpanId(u64);
+pub(crate) struct SpanId(u64);
 
 #[derive(Clone, Debug)]
 struct Running {
@@ -38,7 +26,7 @@ struct Running {
 
 impl Attribution {
     /// A detection begins, on so many threads. The piece before must have been [advanced](Attribution::advance).
-    pub fn begin(&mut self, threads: usize) -> SpanId {
+    pub(crate) fn begin(&mut self, threads: usize) -> SpanId {
         let id = SpanId(self.next);
         self.next += 1;
         self.running.push(Running { id, threads: threads.max(1) as f64, joules: Some(0.0) });
@@ -46,31 +34,39 @@ impl Attribution {
     }
 
     /// A piece of time has passed. `joules` were consumed in it, where that is known; `machine_busy_cores` is how many
-    /// cores were busy with anything, on the mean of a while, where that is known.
-    pub fn advance(&mut self, joules: Option<f64>, machine_busy_cores: Option<f64>) {
+    /// cores were busy with anything, on the mean of a while, where that is known. Gives the joules that are charged to
+    /// no detection: of idle time, and of everything else on the machine.
+    pub(crate) fn advance(&mut self, joules: Option<f64>, machine_busy_cores: Option<f64>) -> f64 {
         let Some(joules) = joules else {
             self.running.iter_mut().for_each(|running| running.joules = None);
-            return;
+            return 0.0;
         };
         let threads: Vec<f64> = self.running.iter().map(|running| running.threads).collect();
         let parts = share(joules, &threads, machine_busy_cores);
-        self.rest_joules += joules - parts.iter().sum::<f64>();
+        let charged_joules: f64 = parts.iter().sum();
         for (running, part) in self.running.iter_mut().zip(parts) {
             running.joules = running.joules.map(|joules| joules + part);
         }
+        joules - charged_joules
     }
 
     /// A detection has ended; the piece before must have been advanced. Gives its joules; nothing where a piece of it
     /// was not measured, or where there is no such detection.
-    pub fn finish(&mut self, id: SpanId) -> Option<f64> {
+    pub(crate) fn finish(&mut self, id: SpanId) -> Option<f64> {
         let index = self.running.iter().position(|running| running.id == id)?;
         self.running.swap_remove(index).joules
     }
+}
 
-    /// Joules that were charged to no detection so far: idle time, and everything else on the machine.
-    pub fn rest_joules(&self) -> f64 {
-        self.rest_joules
-    }
+/// Divides the joules of an interval by busy time. `machine_busy_s` is how long all processors together were busy with
+/// anything, these included; where it is not known, or is less than these alone because its ticks are coarse, all of it
+/// is theirs. What is left is the part of everything else.
+fn share(joules: f64, busy_s: &[f64], machine_busy_s: Option<f64>) -> Vec<f64> {
+    let own_busy_s: f64 = busy_s.iter().sum();
+    let all_busy_s = machine_busy_s.unwrap_or(0.0).max(own_busy_s);
+    // Without any busy time there is nobody to charge.
+    let joules_per_busy_s = if all_busy_s > 0.0 { joules / all_busy_s } else { 0.0 };
+    busy_s.iter().map(|busy_s| joules_per_busy_s * busy_s).collect()
 }
 
 #[cfg(test)]
@@ -91,15 +87,14 @@ mod tests {
     #[test]
     fn detections_that_overlap_share_what_they_overlap_in() {
         let mut attribution = Attribution::default();
-        attribution.advance(Some(100.0), None);
+        assert_eq!(attribution.advance(Some(100.0), None), 100.0, "idle time");
         let first = attribution.begin(1);
-        attribution.advance(Some(4.0), None);
+        assert_eq!(attribution.advance(Some(4.0), None), 0.0);
         let second = attribution.begin(3);
-        attribution.advance(Some(8.0), None);
+        assert_eq!(attribution.advance(Some(8.0), None), 0.0);
         assert_eq!(attribution.finish(first), Some(6.0));
-        attribution.advance(Some(5.0), Some(5.0));
+        assert_eq!(attribution.advance(Some(5.0), Some(5.0)), 2.0, "what else ran");
         assert_eq!(attribution.finish(second), Some(9.0));
-        assert_eq!(attribution.rest_joules(), 102.0, "idle time, and what else ran");
         assert_eq!(attribution.finish(second), None, "it has ended");
     }
 
@@ -134,12 +129,15 @@ mod tests {
         fn every_joule_is_charged_once(events in prop::collection::vec(event(), 0..60)) {
             let mut attribution = Attribution::default();
             let (mut open, mut counted, mut charged) = (Vec::new(), 0.0, 0.0);
+            let mut rest = 0.0;
             for event in events {
                 match event {
                     Event::Begin(threads) => open.push(attribution.begin(threads)),
                     Event::Advance(joules, busy_cores) => {
                         counted += joules;
-                        attribution.advance(Some(joules), busy_cores);
+                        let rest_of_piece = attribution.advance(Some(joules), busy_cores);
+                        prop_assert!(rest_of_piece >= -1e-9);
+                        rest += rest_of_piece;
                     }
                     Event::Finish(index) if index < open.len() => {
                         let joules = attribution.finish(open.remove(index)).unwrap();
@@ -150,8 +148,8 @@ mod tests {
                 }
             }
             charged += open.into_iter().filter_map(|id| attribution.finish(id)).sum::<f64>();
-            prop_assert!((charged + attribution.rest_joules() - counted).abs() < 1e-6);
-            prop_assert!(attribution.rest_joules() >= -1e-6);
+            prop_assert!((charged + rest - counted).abs() < 1e-6);
+            prop_assert!(rest >= -1e-6);
         }
     }
 }

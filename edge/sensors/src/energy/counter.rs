@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 /// do when the machine was suspended or the driver was loaded again.
 const PLAUSIBLE_WATTS_MAX: f64 = 2_000.0;
 
+/// Seconds between two steps of a counter, at most: of a processor's it is a millisecond, of a GPU's up to a tenth of a
+/// second. Two readings at once may lie across a step, which then carries the energy of as much time before the first.
+const STEP_MAX_S: f64 = 0.1;
+
 /// Beyond this a power at each end says nothing of what was in between.
 const POWER_GAP_MAX: Duration = Duration::from_secs(60);
 
@@ -29,7 +33,7 @@ impl Counter {
     pub(crate) fn advance(&mut self, now_uj: u64, now: Instant) -> Option<f64> {
         let (before_uj, before) = self.before.replace((now_uj, now))?;
         let elapsed_s = now.saturating_duration_since(before).as_secs_f64();
-        let plausible_uj = PLAUSIBLE_WATTS_MAX * elapsed_s * 1e6;
+        let plausible_uj = PLAUSIBLE_WATTS_MAX * (elapsed_s + STEP_MAX_S) * 1e6;
         let spent_uj = if now_uj >= before_uj {
             now_uj - before_uj
         } else {
@@ -38,8 +42,7 @@ impl Counter {
             (range_uj - before_uj).checked_add(now_uj)?.checked_add(1)?
         };
         let may_have_wrapped_again = self.range_uj.is_some_and(|range| range as f64 <= plausible_uj);
-        // A counter's step is some tens of microjoules to a tenth of a joule; two readings at once may lie across one.
-        let is_plausible = spent_uj as f64 <= plausible_uj + 1e6;
+        let is_plausible = spent_uj as f64 <= plausible_uj;
         (is_plausible && !may_have_wrapped_again).then(|| spent_uj as f64 / 1e6)
     }
 }
@@ -90,6 +93,27 @@ mod tests {
         assert_eq!(counter.advance(u64::MAX, after(1.5)), None);
         assert_eq!(counter.advance(0, after(2.0)), None, "64 bits do not wrap");
         assert_eq!(counter.advance(10, after(3.0)), Some(1e-5));
+    }
+
+    #[test]
+    fn a_coarse_counter_may_step_between_two_readings_at_once() {
+        // 1500 W, counted in steps of 100 ms and read at each of 1 ms: every step comes within one of those.
+        let mut counter = Counter::new(None);
+        counter.advance(0, after(0.0));
+        let shown_uj = |read_ms: u64| read_ms / 100 * 150_000_000;
+        let joules = (1..=1000).map(|read_ms| {
+            let joules = counter.advance(shown_uj(read_ms), after(read_ms as f64 / 1e3));
+            joules.expect("a step is no gap")
+        });
+        assert_eq!(joules.sum::<f64>(), 1500.0);
+
+        let at_once = |step_uj: u64| {
+            let mut counter = Counter::new(None);
+            counter.advance(0, after(0.0));
+            counter.advance(step_uj, after(0.0))
+        };
+        assert_eq!(at_once(200_000_000), Some(200.0));
+        assert_eq!(at_once(200_000_001), None, "more than the longest step can carry");
     }
 
     #[test]

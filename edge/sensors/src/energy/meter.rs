@@ -11,7 +11,7 @@ use super::{EnergyError, EnergyMethod, EnergySettings, MethodChoice};
 use crate::host::Host;
 
 /// Gives joules between two readings. Several meters of a box do not disturb each other.
-pub struct EnergyMeter {
+pub(crate) struct EnergyMeter {
     method: EnergyMethod,
     gauge: Gauge,
     gpus: Option<Gpus>,
@@ -29,12 +29,12 @@ enum Gauge {
 
 /// What was consumed since the reading before.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spent {
+pub(crate) struct Spent {
     /// Joules. Nothing at the first reading, after a counter began anew, after a gap in which it may have wrapped more
     /// than once, on a charger, and with the method `none`.
-    pub joules: Option<f64>,
+    pub(crate) joules: Option<f64>,
     /// Time since the reading before; 0 at the first.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 /// What the box and its GPUs consumed, each as in [`Spent`].
@@ -47,7 +47,7 @@ pub(crate) struct Apart {
 
 impl Spent {
     /// The mean power of the time between, watts.
-    pub fn watts(&self) -> Option<f64> {
+    pub(crate) fn watts(&self) -> Option<f64> {
         let elapsed_s = self.elapsed.as_secs_f64();
         self.joules.filter(|_| elapsed_s > 0.0).map(|joules| joules / elapsed_s)
     }
@@ -59,7 +59,7 @@ impl EnergyMeter {
     /// # Errors
     /// Why a method that is named cannot be used, with the file. `auto` fails only where `gpu` is set and the driver
     /// has none; why better methods were passed over is in [`EnergyMeter::passed_over`].
-    pub fn open(settings: &EnergySettings, host: &Host) -> Result<Self, EnergyError> {
+    pub(crate) fn open(settings: &EnergySettings, host: &Host) -> Result<Self, EnergyError> {
         let mut passed_over = Vec::new();
         let (method, gauge) = match settings.method {
             MethodChoice::Auto => best(settings, host, &mut passed_over),
@@ -84,27 +84,27 @@ impl EnergyMeter {
     }
 
     /// The method that is in use.
-    pub fn method(&self) -> EnergyMethod {
+    pub(crate) fn method(&self) -> EnergyMethod {
         self.method
     }
 
     /// Its name as it stands beside a value, the GPU's part included.
-    pub fn method_name(&self) -> &'static str {
+    pub(crate) fn method_name(&self) -> &'static str {
         self.method.name(self.gpus.is_some())
     }
 
     /// Why methods that would have been better are not in use, for somebody to read once.
-    pub fn passed_over(&self) -> &[EnergyError] {
+    pub(crate) fn passed_over(&self) -> &[EnergyError] {
         &self.passed_over
     }
 
     /// What was consumed since the call before. Call it at least twice a minute, because the smallest counters may wrap
-    /// in that time and a power is only known at the moment of reading. With NVML or several packages it takes some tens
-    /// of microseconds or more.
+    /// in that time and a power is only known at the moment of reading. With NVML or several packages it takes some
+    /// tens of microseconds or more.
     ///
     /// # Errors
     /// The file that cannot be read. The next call tries again, and begins as the first one does.
-    pub fn read(&mut self, now: Instant) -> Result<Spent, EnergyError> {
+    pub(crate) fn read(&mut self, now: Instant) -> Result<Spent, EnergyError> {
         let Apart { box_joules, gpu_joules, elapsed } = self.read_apart(now)?;
         let joules = box_joules.zip(gpu_joules).map(|(of_box, of_gpus)| of_box + of_gpus);
         Ok(Spent { joules, elapsed })

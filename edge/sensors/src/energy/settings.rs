@@ -47,7 +47,7 @@ pub enum MethodChoice {
 
 /// The method that is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EnergyMethod {
+pub(crate) enum EnergyMethod {
     /// Counters of the processor packages.
     Rapl,
     /// A sensor of the board.
@@ -63,7 +63,7 @@ pub enum EnergyMethod {
 
 impl EnergyMethod {
     /// The name that stands beside a value, where the GPU's energy is added and where it is not.
-    pub fn name(self, with_gpu: bool) -> &'static str {
+    pub(crate) fn name(self, with_gpu: bool) -> &'static str {
         match (self, with_gpu) {
             (Self::Rapl, false) => "rapl",
             (Self::Rapl, true) => "rapl+nvml",

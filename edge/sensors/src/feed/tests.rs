@@ -9,6 +9,14 @@ fn reading(value: u32) -> Reading {
     Reading { sensor: name.clone(), value: value.into(), unit: name.clone(), method: name, ts_ms: 0 }
 }
 
+/// What waits up to [`LONG`] must be woken and not wait until then.
+fn woken<T>(wait: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let found = wait();
+    assert!(start.elapsed() < LONG, "nobody woke it");
+    found
+}
+
 fn values(readings: &[Reading]) -> Vec<u32> {
     readings.iter().map(|reading| reading.value as u32).collect()
 }
@@ -19,9 +27,9 @@ fn a_full_queue_lets_its_oldest_go_and_counts_them() {
     let outlet = queue.outlet();
     outlet.send(vec![reading(1), reading(2)]);
     outlet.send(vec![reading(3), reading(4), reading(5)]);
-    assert_eq!(values(&queue.take(LONG, Duration::ZERO).unwrap()), [3, 4, 5]);
+    assert_eq!(values(&woken(|| queue.take(LONG, Duration::ZERO)).unwrap()), [3, 4, 5]);
     assert_eq!(queue.dropped(), 2);
-    assert_eq!(queue.take(Duration::ZERO, LONG), Some(Vec::new()), "patience ends");
+    assert_eq!(woken(|| queue.take(Duration::ZERO, LONG)), Some(Vec::new()), "patience ends");
 }
 
 #[test]
@@ -32,7 +40,7 @@ fn it_ends_when_its_last_source_has_and_gives_the_rest_first() {
     drop(one);
     let taker = std::thread::spawn({
         let queue = Arc::clone(&queue);
-        move || (queue.take(LONG, LONG), queue.take(LONG, LONG))
+        move || woken(|| (queue.take(LONG, LONG), queue.take(LONG, LONG)))
     });
     drop(other);
     assert_eq!(taker.join().unwrap(), (Some(vec![reading(1)]), None));
@@ -44,7 +52,7 @@ fn a_taker_that_lingers_gets_several_at_once_but_waits_no_longer_than_for_half()
     let outlet = queue.outlet();
     let taker = std::thread::spawn({
         let queue = Arc::clone(&queue);
-        move || queue.take(LONG, LONG)
+        move || woken(|| queue.take(LONG, LONG))
     });
     outlet.send(vec![reading(1)]);
     outlet.send(vec![reading(2)]);
@@ -55,13 +63,16 @@ fn a_taker_that_lingers_gets_several_at_once_but_waits_no_longer_than_for_half()
 fn who_waits_for_room_loses_nothing() {
     let queue = Queue::new(2);
     let (outlet, stop) = (queue.outlet(), Stop::default());
-    let feeder = std::thread::spawn(move || (0..100).all(|value| outlet.send_patiently(reading(value), &stop)));
+    // So many that whoever looked for room by the clock alone would take longer than may be.
+    const COUNT: u32 = 1000;
+    let feed = move || woken(|| (0..COUNT).all(|value| outlet.send_patiently(reading(value), &stop)));
+    let feeder = std::thread::spawn(feed);
     let mut all = Vec::new();
     while let Some(readings) = queue.take(LONG, Duration::ZERO) {
         all.extend(values(&readings));
     }
     assert!(feeder.join().unwrap());
-    assert_eq!(all, (0..100).collect::<Vec<_>>());
+    assert_eq!(all, (0..COUNT).collect::<Vec<_>>());
     assert_eq!(queue.dropped(), 0);
 }
 
@@ -71,8 +82,8 @@ fn who_waits_for_room_can_be_stopped() {
     let (outlet, stop) = (queue.outlet(), Stop::default());
     outlet.send(vec![reading(1)]);
     stop.stop();
-    assert!(!outlet.send_patiently(reading(2), &stop));
-    assert!(stop.wait_until(Instant::now() + LONG), "and nobody sleeps on");
+    assert!(!woken(|| outlet.send_patiently(reading(2), &stop)));
+    assert!(woken(|| stop.wait_until(Instant::now() + LONG)), "and nobody sleeps on");
 }
 
 #[test]

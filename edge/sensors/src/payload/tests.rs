@@ -55,6 +55,16 @@ fn columns_are_counted_from_one() {
 }
 
 #[test]
+fn a_line_of_columns_loses_nothing_but_its_end() {
+    let tabs = Picker::new(PayloadFormat::Csv, '\t', &[value(Some("2")), value(Some("3"))]);
+    assert_eq!(numbers(&tabs, "\t5\t6\r\n"), [(0, 5.0), (1, 6.0)], "the first column is empty");
+    assert_eq!(numbers(&tabs, "\t\t6"), [(1, 6.0)]);
+    assert_eq!(error(&tabs, "7\t\t\n").unwrap(), "3 is no finite number", "the last column is empty");
+    let lines = Picker::new(PayloadFormat::Csv, '\n', &[value(Some("1")), value(Some("2"))]);
+    assert_eq!((numbers(&lines, "5\n"), error(&lines, "5\n")), (vec![(0, 5.0)], None), "its end begins no column");
+}
+
+#[test]
 fn json_is_picked_by_pointers() {
     let inner = picker(PayloadFormat::Json, &["/air/t", "/list/1", "/on", "/text", "/none"]);
     let text = r#"{"air": {"t": 21.5}, "list": [1, 2], "on": true, "text": "7", "none": null}"#;
@@ -73,6 +83,16 @@ fn scale_and_offset_are_applied_and_may_not_overflow() {
     assert!((celsius - 100.0).abs() < 1e-9);
     let huge = Picker::new(PayloadFormat::Number, ',', &[ValueSettings { scale: 1e300, ..value(None) }]);
     assert!(error(&huge, "1e300").is_some());
+}
+
+#[test]
+fn a_quote_is_the_beginning_of_a_text_whatever_its_characters() {
+    assert_eq!(quoted(b"short \xff"), "short \u{fffd}");
+    for character in ['x', '\u{e9}', '\u{20ac}', '\u{1f321}'] {
+        let text = character.to_string();
+        assert_eq!(quoted(text.repeat(1000).as_bytes()), text.repeat(80));
+        assert_eq!(quoted(format!("a{}", text.repeat(1000)).as_bytes()), format!("a{}", text.repeat(79)));
+    }
 }
 
 proptest! {

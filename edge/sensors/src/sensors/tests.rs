@@ -71,6 +71,22 @@ fn what_works_is_not_kept_back_by_what_does_not() {
 }
 
 #[test]
+fn two_sources_of_one_file_are_counted_apart() {
+    let root = tempfile::tempdir().unwrap();
+    let played = root.path().join("day.csv");
+    fs::write(&played, "timestamp,sensor,value\n5,rain,1\n").unwrap();
+    let csv = || SourceSettings::Csv(CsvSettings { path: played.clone(), pace: Pace::Fast, repeat: false });
+    let settings =
+        SensorSettings { built_in: Vec::new(), sources: vec![csv(), csv(), csv()], ..SensorSettings::default() };
+    let sensors = Sensors::open(&settings, &EnergySettings::default(), &machine(&root)).unwrap();
+    while sensors.take(LONG, Duration::ZERO).is_some() {}
+    let counters: Vec<(String, u64)> =
+        sensors.counters().into_iter().map(|counters| (counters.source, counters.readings)).collect();
+    let name = format!("csv:{}", played.display());
+    assert_eq!(counters, [(name.clone(), 1), (format!("{name} (2)"), 1), (format!("{name} (3)"), 1)]);
+}
+
+#[test]
 fn it_ends_when_it_is_stopped_and_gives_the_rest() {
     let root = tempfile::tempdir().unwrap();
     let host = machine(&root);
@@ -79,10 +95,11 @@ fn it_ends_when_it_is_stopped_and_gives_the_rest() {
     let taker = std::thread::spawn({
         let sensors = Arc::clone(&sensors);
         move || {
-            let mut count = 0;
+            let (mut count, start) = (0, Instant::now());
             while let Some(readings) = sensors.take(LONG, LONG) {
                 count += readings.len();
             }
+            assert!(start.elapsed() < LONG, "nobody woke it");
             count
         }
     });
@@ -108,7 +125,9 @@ fn made_up_values_are_sent_where_they_are_asked_for() {
 fn sensors_that_are_off_end_at_once() {
     let settings = SensorSettings { enabled: false, ..SensorSettings::default() };
     let sensors = Sensors::open(&settings, &EnergySettings::default(), &Host::default()).unwrap();
+    let start = Instant::now();
     assert_eq!((sensors.take(LONG, LONG), sensors.counters().len()), (None, 0));
+    assert!(start.elapsed() < LONG);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::topic::{filter_problem, template_problem, wildcards};
+use crate::topic::{NAME_BYTES_MAX, filter_problem, is_name_byte, template_problem, wildcards};
 
 use super::{
     CsvSettings, FileSettings, HwmonSettings, MqttSettings, PayloadFormat, Problem, SensorSettings, SerialSettings,
@@ -86,6 +86,7 @@ fn check_values(
     wildcards: Option<usize>,
 ) {
     check.unless(!values.is_empty(), &format!("{prefix}.values"), || "there must be one".to_owned());
+    let mut templates = BTreeSet::new();
     for (index, value) in values.iter().enumerate() {
         let prefix = format!("{prefix}.values[{index}]");
         let key = format!("{prefix}.sensor");
@@ -94,6 +95,9 @@ fn check_values(
                 if let Some(problem) = template_problem(&value.sensor, wildcards) {
                     check.add(&key, problem);
                 }
+                // Another source may fill the same one with other topics.
+                let is_new = templates.insert(value.sensor.as_str());
+                check.unless(is_new, &key, || format!("{} is used twice", value.sensor));
             }
             _ => check.name(&key, &value.sensor),
         }
@@ -156,14 +160,16 @@ impl Check {
     }
 
     fn unit(&mut self, key: &str, unit: &str) {
-        self.unless((1..=64).contains(&unit.len()), key, || "must be 1 to 64 bytes".to_owned());
+        let is_plain = !unit.contains(|character: char| character.is_control() || "{}".contains(character));
+        self.unless((1..=64).contains(&unit.len()) && is_plain, key, || {
+            "must be 1 to 64 bytes without control characters and braces, which are filled in names alone".to_owned()
+        });
     }
 
-    /// Names become values of a column and labels; two sensors of a name could not be told apart.
+    /// Two sensors of a name could not be told apart.
     fn name(&mut self, key: &str, name: &str) {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let is_name = (1..=128).contains(&name.len()) && name.bytes().all(is_plain);
-        self.unless(is_name, key, || format!("{name:?} is not 1 to 128 letters, digits, '-', '_' or '.'"));
+        let is_name = (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_name_byte);
+        self.unless(is_name, key, || format!("{name:?} is not 1 to {NAME_BYTES_MAX} letters, digits, '-', '_' or '.'"));
         let is_new = self.names.insert(name.to_owned());
         self.unless(is_new, key, || format!("{name} is used twice"));
     }

@@ -12,7 +12,7 @@ use super::until_stopped;
 use crate::error::SourceError;
 use crate::feed::{Outlet, SourceState};
 use crate::host::read_text;
-use crate::payload::{PayloadError, Picker};
+use crate::payload::{PayloadError, Picker, quoted};
 use crate::reading::{Reading, wall_ms};
 use crate::retry::Backoff;
 use crate::settings::MqttSettings;
@@ -22,11 +22,12 @@ use crate::topic;
 /// A broker that says nothing for longer is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// A larger message is no sensor's, and ends the connection.
-const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// A larger message ends the connection. A filter may catch what is no sensor's, a camera's picture for example, and
+/// the broker gives what it has kept at every new connection: one of those must not keep the source from its readings.
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
-/// A longer name is no sensor's.
-const NAME_BYTES_MAX: usize = 256;
+/// A larger payload is no sensor's.
+const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// A longer topic is no sensor's. They may be 65535 bytes, and one waits with each reading.
 const TOPIC_BYTES_MAX: usize = 1024;
@@ -121,7 +122,7 @@ impl Mqtt {
 
     fn take(&self, message: &Publish, outlet: &Outlet, state: &SourceState) {
         let rejected = |source| {
-            let text = String::from_utf8_lossy(&message.payload).chars().take(80).collect();
+            let text = quoted(&message.payload);
             let topic = message.topic.chars().take(80).flat_map(char::escape_debug).collect();
             let broker = self.broker.clone();
             state.rejected(&SourceError::BadMessage { broker, topic, text, source }, Instant::now());
@@ -129,18 +130,24 @@ impl Mqtt {
         if message.topic.len() > TOPIC_BYTES_MAX || message.topic.contains(char::is_control) {
             return rejected(PayloadError::BadTopic { bytes: message.topic.len() });
         }
+        let Some(captures) = topic::captures(&self.settings.topic, &message.topic) else {
+            return rejected(PayloadError::OtherTopic);
+        };
+        if message.payload.len() > PAYLOAD_BYTES_MAX {
+            let bytes = message.payload.len();
+            return rejected(PayloadError::TooLong { bytes, bytes_max: PAYLOAD_BYTES_MAX });
+        }
         let picked = self.picker.pick(&message.payload);
         if let Some(error) = picked.error {
             rejected(error);
         }
-        let captures = topic::captures(&self.settings.topic, &message.topic).unwrap_or_default();
         let method: Arc<str> = format!("mqtt:{}/{}", self.broker, message.topic).into();
         let ts_ms = wall_ms();
         let mut readings = Vec::new();
         for (index, value) in picked.numbers {
             let Some(settings) = self.picker.values().get(index) else { continue };
             let sensor = topic::name_of(&settings.sensor, &message.topic, &captures);
-            if !(1..=NAME_BYTES_MAX).contains(&sensor.len()) {
+            if !(1..=topic::NAME_BYTES_MAX).contains(&sensor.len()) {
                 rejected(PayloadError::BadName { bytes: sensor.len() });
                 continue;
             }

@@ -60,7 +60,14 @@ fn ask(polled: &mut Polled, now: Instant, ts_ms: i64) -> Option<Reading> {
         (Sample::Absent, Some(built_in)) => made_up(built_in, ts_ms),
         (sample, _) => sample,
     };
-    let Sample::Value { value, unit, method } = sample else { return None };
+    let (value, unit, method) = match sample {
+        Sample::Value { value, unit, method } => (value, unit, method),
+        Sample::NotNow => {
+            polled.state.worked(0);
+            return None;
+        }
+        Sample::Absent => return None,
+    };
     polled.state.worked(1);
     Some(Reading { sensor: Arc::clone(&polled.sensor), value, unit, method, ts_ms })
 }
@@ -119,6 +126,19 @@ mod tests {
         assert_eq!(ask(Err(()), Some(BuiltIn::Power)), None, "a failure is not painted over");
         let measured = Sample::Value { value: 1.0, unit: "u".into(), method: "m".into() };
         assert_eq!(&*ask(Ok(measured), Some(BuiltIn::Power)).unwrap().method, "m");
+    }
+
+    #[test]
+    fn a_sensor_that_says_not_now_works() {
+        let mut polled = polled(Err(()), None);
+        ask(&mut polled, Instant::now(), 0);
+        assert_eq!((polled.state.counters().failures, polled.state.counters().is_working), (1, false));
+        for (sample, is_working) in [(Sample::Absent, false), (Sample::NotNow, true)] {
+            polled.probe = Box::new(Fixed(Ok(sample)));
+            assert_eq!(ask(&mut polled, Instant::now(), 0), None);
+            let counters = polled.state.counters();
+            assert_eq!((counters.readings, counters.failures, counters.is_working), (0, 1, is_working));
+        }
     }
 
     #[test]

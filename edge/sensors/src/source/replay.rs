@@ -79,8 +79,8 @@ impl Replay {
             let (start, start_ms) = *start.get_or_insert_with(|| (Instant::now(), wall_ms()));
             let goes_on = match self.settings.pace {
                 Pace::Live => {
-                    let ts_ms = start_ms.saturating_add(time.offset_ms);
-                    let stopped = stop.wait_until(start + Duration::from_millis(time.offset_ms.unsigned_abs()));
+                    let ts_ms = start_ms.saturating_add(time.since_ms);
+                    let stopped = stop.wait_until(start + Duration::from_millis(time.wait_ms));
                     if !stopped {
                         outlet.send(vec![self.reading(row, ts_ms)]);
                     }

@@ -3,21 +3,20 @@
 
 mod lines;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
 use rustix::termios::{ControlModes, InputModes, OptionalActions, tcgetattr, tcsetattr};
 
 use self::lines::{LINE_BYTES_MAX, Line, Lines};
 use super::until_stopped;
 use crate::error::SourceError;
 use crate::feed::{Outlet, SourceState};
-use crate::payload::Picker;
+use crate::host::open;
+use crate::payload::{Picker, quoted};
 use crate::reading::{Reading, wall_ms};
 use crate::retry::Backoff;
 use crate::settings::SerialSettings;
@@ -75,10 +74,7 @@ impl Serial {
 
     fn open(&self) -> Result<File, SourceError> {
         let device = || self.settings.device.clone();
-        // Without waiting for a carrier, and without becoming the terminal that controls this process.
-        let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
-        let opened =
-            OpenOptions::new().read(true).write(true).custom_flags(flags.bits() as i32).open(&self.settings.device);
+        let opened = open(&self.settings.device);
         let file = opened.map_err(|source| SourceError::OpenDevice { device: device(), source })?;
         let baud = self.settings.baud;
         set_up(&file, baud).map_err(|source| SourceError::SetUpDevice { device: device(), baud, source })?;
@@ -115,8 +111,7 @@ impl Serial {
         };
         let picked = self.picker.pick(&line);
         if let Some(source) = picked.error {
-            let text = String::from_utf8_lossy(&line).chars().take(80).collect();
-            state.rejected(&SourceError::BadLine { device: device(), text, source }, Instant::now());
+            state.rejected(&SourceError::BadLine { device: device(), text: quoted(&line), source }, Instant::now());
         }
         let ts_ms = wall_ms();
         let reading = |(index, value): (usize, f64)| {

@@ -179,3 +179,26 @@ fn what_is_picked_must_fit_the_format() {
         assert!(pick_problem(format, pick).is_some(), "{format:?} {pick:?}");
     }
 }
+
+#[test]
+fn names_and_units_are_checked_and_may_not_be_used_twice() {
+    let source = |values: &str| {
+        format!("[[sensors.sources]]\nkind = 'mqtt'\nhost = 'h'\ntopic = 'home/+/air'\nvalues = [{values}]\n")
+    };
+    let of = |sensor: &str, unit: &str| source(&format!("{{ sensor = '{sensor}', unit = '{unit}' }}"));
+    assert!(keys(&of("{1}_air", "µg/m³")).is_empty());
+    for sensor in ["{1} air", "{1}/air", "{1}_{", "{1}}", &format!("{{1}}{}", "x".repeat(128))] {
+        assert_eq!(keys(&of(sensor, "u")), ["sensors.sources[0].values[0].sensor"], "{sensor}");
+    }
+    for unit in ["{1}", "a}", "", &"x".repeat(65)] {
+        assert_eq!(keys(&of("{1}", unit)), ["sensors.sources[0].values[0].unit"], "{unit}");
+    }
+    let control = source("{ sensor = 's', unit = \"a\\u0007\" }");
+    assert_eq!(keys(&control), ["sensors.sources[0].values[0].unit"]);
+
+    let value = "{ sensor = '{1}_air', unit = 'u' }";
+    let twice = parsed(&source(&format!("{value}, {value}"))).unwrap().problems();
+    assert_eq!(twice.len(), 1);
+    assert_eq!(twice[0].to_string(), "sensors.sources[0].values[1].sensor: {1}_air is used twice");
+    assert!(keys(&format!("{}{}", source(value), source(value))).is_empty(), "of two sources it is two names");
+}

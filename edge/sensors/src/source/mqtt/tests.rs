@@ -8,10 +8,9 @@ use std::process::{Child, Command, Stdio};
 use rumqttc::{Client, Incoming};
 
 use super::*;
-use crate::feed::Queue;
+use crate::feed::{Queue, SourceCounters};
 use crate::settings::{PayloadFormat, Secret, ValueSettings};
-
-const LONG: Duration = Duration::from_secs(30);
+use crate::source::running::Running;
 
 struct Broker {
     process: Child,
@@ -53,7 +52,9 @@ impl Broker {
     }
 
     fn publish(&self, topic: &str, payload: &str, retain: bool) {
-        let (client, mut connection) = Client::new(MqttOptions::new("publisher", "127.0.0.1", self.port), 8);
+        let mut options = MqttOptions::new("publisher", "127.0.0.1", self.port);
+        options.set_max_packet_size(MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX);
+        let (client, mut connection) = Client::new(options, 8);
         client.publish(topic, QoS::AtLeastOnce, retain, payload).unwrap();
         let is_taken = |event| matches!(event, Ok(Event::Incoming(Incoming::PubAck(_))));
         assert!(connection.iter().any(is_taken), "the broker did not take {topic}");
@@ -89,54 +90,16 @@ fn settings(port: u16, topic: &str, sensor: &str, pick: &str) -> MqttSettings {
     }
 }
 
-struct Running {
-    queue: Arc<Queue>,
-    state: Arc<SourceState>,
-    stop: Arc<Stop>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Running {
-    fn new(settings: &MqttSettings) -> Self {
-        let (queue, state, stop) = (Queue::new(100), SourceState::new("mqtt"), Arc::new(Stop::default()));
-        let (outlet, mqtt) = (queue.outlet(), Mqtt::new(settings));
-        let thread = std::thread::spawn({
-            let (state, stop) = (Arc::clone(&state), Arc::clone(&stop));
-            move || mqtt.run(&outlet, &state, &stop)
-        });
-        Self { queue, state, stop, thread: Some(thread) }
-    }
-
-    fn wait_until(&self, is_working: bool) {
-        while self.state.counters().is_working != is_working {
-            std::thread::yield_now();
-        }
-    }
-
-    fn next(&self) -> Reading {
-        self.queue.take(LONG, Duration::ZERO).unwrap().remove(0)
-    }
-
-    fn wait_for_failure(&self) -> String {
-        while self.state.counters().failures == 0 {
-            std::thread::yield_now();
-        }
-        self.state.counters().last_error.unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.stop();
-        self.thread.take().unwrap().join().unwrap();
-    }
+fn running(settings: &MqttSettings) -> Running {
+    let mqtt = Mqtt::new(settings);
+    Running::start(100, move |outlet, state, stop| mqtt.run(outlet, state, stop))
 }
 
 #[test]
 fn messages_become_readings_named_by_their_topic() {
     let Some(broker) = Broker::start(free_port(), "allow_anonymous true") else { return };
     broker.publish("home/attic/air", r#"{"t": 1}"#, true);
-    let running = Running::new(&settings(broker.port, "home/+/air", "{1}_temperature", "/t"));
+    let running = running(&settings(broker.port, "home/+/air", "{1}_temperature", "/t"));
     running.wait_until(true);
     broker.publish("home/attic/air", r#"{"t": 21.5}"#, false);
     let reading = running.next();
@@ -144,20 +107,93 @@ fn messages_become_readings_named_by_their_topic() {
     assert_eq!(*reading.method, *format!("mqtt:127.0.0.1:{}/home/attic/air", broker.port));
     broker.publish("home/attic/air", "garbage", false);
     broker.publish("home/cellar/air", r#"{"t": "9"}"#, false);
-    assert_eq!((&*running.next().sensor, running.state.counters().rejected), ("cellar_temperature", 1));
-    assert!(running.state.counters().last_error.unwrap().contains("home/attic/air at 127.0.0.1"));
+    assert_eq!((&*running.next().sensor, running.counters().rejected), ("cellar_temperature", 1));
+    assert!(running.counters().last_error.unwrap().contains("home/attic/air at 127.0.0.1"));
 }
 
 #[test]
 fn a_topic_that_is_no_sensors_is_rejected_and_shown_in_part() {
     let Some(broker) = Broker::start(free_port(), "allow_anonymous true") else { return };
-    let running = Running::new(&settings(broker.port, "home/#", "a", "/t"));
+    let running = running(&settings(broker.port, "home/#", "a", "/t"));
     running.wait_until(true);
     broker.publish(&format!("home/{}", "x".repeat(2000)), r#"{"t": 1}"#, false);
     broker.publish("home/room", r#"{"t": 2}"#, false);
-    assert_eq!((running.next().value, running.state.counters().rejected), (2.0, 1));
-    let error = running.state.counters().last_error.unwrap();
+    assert_eq!((running.next().value, running.counters().rejected), (2.0, 1));
+    let error = running.counters().last_error.unwrap();
     assert!(error.contains("topic of 2005 bytes") && error.len() < 300, "{error}");
+}
+
+/// What a message gives that a broker sends, whoever asked for it.
+fn taken(filter: &str, topic: &str, payload: impl Into<Vec<u8>>) -> (Vec<Reading>, SourceCounters) {
+    let mqtt = Mqtt::new(&settings(1883, filter, "{1}_temperature", "/t"));
+    let (queue, state) = (Queue::new(100), SourceState::new("mqtt"));
+    mqtt.take(&Publish::new(topic, QoS::AtLeastOnce, payload), &queue.outlet(), &state);
+    (queue.take(Duration::ZERO, Duration::ZERO).unwrap_or_default(), state.counters())
+}
+
+#[test]
+fn a_payload_that_is_no_sensors_is_rejected_and_quoted_in_part() {
+    let payload = r#"{"t": 1}"#;
+    let padded = |bytes: usize| payload.to_owned() + &" ".repeat(bytes - payload.len());
+    let (readings, counters) = taken("home/+", "home/attic", padded(PAYLOAD_BYTES_MAX));
+    assert_eq!((readings.len(), counters.rejected), (1, 0));
+    for payload in [padded(PAYLOAD_BYTES_MAX + 1), "\u{1f321}".repeat(PAYLOAD_BYTES_MAX)] {
+        let bytes = payload.len();
+        let (readings, counters) = taken("home/+", "home/attic", payload);
+        assert_eq!((readings.len(), counters.readings, counters.rejected), (0, 0, 1));
+        let error = counters.last_error.unwrap();
+        assert!(error.contains("home/attic at 127.0.0.1:1883 says"), "{error}");
+        assert!(
+            error.ends_with(&format!(": its {bytes} bytes are more than the 262144 of a sensor's message")),
+            "{error}"
+        );
+        assert!(error.len() < 320 + 200, "{} bytes", error.len());
+    }
+}
+
+#[test]
+fn a_topic_that_nobody_asked_for_is_rejected() {
+    for (filter, topic) in [("home/+", "garden/shed"), ("home/+", "home"), ("$share/boxes/home/+", "boxes/home/attic")]
+    {
+        let (readings, counters) = taken(filter, topic, r#"{"t": 1}"#);
+        assert_eq!((readings.len(), counters.readings, counters.rejected), (0, 0, 1), "{filter} {topic}");
+        assert!(counters.last_error.unwrap().ends_with("its topic is none that the subscription asks for"));
+    }
+    let (readings, counters) = taken("$share/boxes/home/+", "home/attic", r#"{"t": 1}"#);
+    assert_eq!((&*readings[0].sensor, counters.rejected), ("attic_temperature", 0));
+}
+
+#[test]
+fn a_name_that_is_too_long_is_rejected() {
+    let longest = "x".repeat(topic::NAME_BYTES_MAX - "_temperature".len());
+    assert_eq!(taken("home/+", &format!("home/{longest}"), r#"{"t": 1}"#).0[0].sensor.len(), 128);
+    let (readings, counters) = taken("home/+", &format!("home/{longest}x"), r#"{"t": 1}"#);
+    assert_eq!((readings.len(), counters.rejected), (0, 1));
+    assert!(counters.last_error.unwrap().ends_with("its sensor's name would be 129 bytes long"));
+}
+
+#[test]
+fn a_large_message_of_another_topic_does_not_tear_the_connection() {
+    let Some(broker) = Broker::start(free_port(), "allow_anonymous true") else { return };
+    broker.publish("home/camera/picture", &"x".repeat(1 << 20), true);
+    for (retained, rejected) in [(true, 1), (false, 0)] {
+        let settings = MqttSettings { retained, ..settings(broker.port, "home/#", "a", "/t") };
+        let running = running(&settings);
+        running.wait_until(true);
+        broker.publish("home/room", r#"{"t": 2}"#, false);
+        assert_eq!(running.next().value, 2.0);
+        let counters = running.counters();
+        assert_eq!((counters.rejected, counters.failures), (rejected, 0), "{:?}", counters.last_error);
+    }
+}
+
+#[test]
+fn a_shared_subscription_gives_readings_named_by_their_topic() {
+    let Some(broker) = Broker::start(free_port(), "allow_anonymous true") else { return };
+    let running = running(&settings(broker.port, "$share/boxes/home/+/air", "{1}_temperature", "/t"));
+    running.wait_until(true);
+    broker.publish("home/attic/air", r#"{"t": 21.5}"#, false);
+    assert_eq!(&*running.next().sensor, "attic_temperature");
 }
 
 #[test]
@@ -165,13 +201,13 @@ fn what_the_broker_kept_counts_where_that_is_asked_for() {
     let Some(broker) = Broker::start(free_port(), "allow_anonymous true") else { return };
     broker.publish("room", r#"{"t": 7}"#, true);
     let retained = MqttSettings { retained: true, ..settings(broker.port, "room", "room", "/t") };
-    assert_eq!(Running::new(&retained).next().value, 7.0);
+    assert_eq!(running(&retained).next().value, 7.0);
 }
 
 #[test]
 fn a_connection_that_is_lost_is_made_again() {
     let port = free_port();
-    let running = Running::new(&settings(port, "room", "room", "/t"));
+    let running = running(&settings(port, "room", "room", "/t"));
     assert!(running.wait_for_failure().contains(&format!("mqtt broker 127.0.0.1:{port} failed")));
     let Some(broker) = Broker::start(port, "allow_anonymous true") else { return };
     running.wait_until(true);
@@ -201,14 +237,14 @@ fn a_password_opens_a_broker_that_asks_for_one() {
         ..anonymous.clone()
     };
     for refused in [anonymous.clone(), with("wrong")] {
-        let reason = Running::new(&refused).wait_for_failure();
+        let reason = running(&refused).wait_for_failure();
         assert!(reason.contains("failed: Connection refused"), "{reason}");
     }
-    Running::new(&with("s3cret")).wait_until(true);
+    running(&with("s3cret")).wait_until(true);
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "s3cret\n").unwrap();
     let by_file = MqttSettings { username: Some("reader".into()), password_file: Some(secret), ..anonymous.clone() };
-    Running::new(&by_file).wait_until(true);
+    running(&by_file).wait_until(true);
 }
 
 /// Accepts connections, answers each with bytes, and reads until the other side has had enough.
@@ -259,7 +295,7 @@ fn no_bytes_of_a_broker_make_it_panic() {
 
 #[test]
 fn a_source_that_cannot_connect_stops_at_once() {
-    let running = Running::new(&settings(free_port(), "room", "room", "/t"));
+    let running = running(&settings(free_port(), "room", "room", "/t"));
     running.wait_for_failure();
     drop(running);
 }

@@ -4,8 +4,8 @@
 /// How far the last row of a file is from its first row at the next repetition, where the file has no two times.
 const GAP_MS: i64 = 1000;
 
-/// A month between two rows is a mistake of the file; a replay that lives on it would stand still.
-const OFFSET_MS_MAX: i64 = 100 * 365 * 86_400_000;
+/// A century; the clock of a machine need not reach further.
+const WAIT_MS_MAX: u64 = 100 * 365 * 86_400_000;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Playhead {
@@ -24,9 +24,11 @@ pub(crate) struct Playhead {
 /// When a row is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PlayTime {
-    /// Since the first row; never negative.
-    pub(crate) offset_ms: i64,
-    /// As the file says it, moved on by its length at each repetition.
+    /// How long after the first row it is due, at most a century.
+    pub(crate) wait_ms: u64,
+    /// Its time since the first row; negative for one that is older.
+    pub(crate) since_ms: i64,
+    /// Its time as the file says it, moved on by the file's length at each repetition.
     pub(crate) file_ms: i64,
 }
 
@@ -44,15 +46,15 @@ impl Playhead {
         let file_start_ms = *self.file_start_ms.get_or_insert(ts_ms);
         let lap_first_ms = *self.lap_first_ms.get_or_insert(ts_ms);
         let since_ms = self.lap_start_ms.saturating_add(ts_ms.saturating_sub(lap_first_ms));
-        let offset_ms = since_ms.clamp(0, OFFSET_MS_MAX);
-        if offset_ms > self.furthest_ms {
+        if since_ms > self.furthest_ms {
             let is_within_lap = self.furthest_ms >= self.lap_start_ms;
             if is_within_lap {
-                self.gap_ms = Some(offset_ms - self.furthest_ms);
+                self.gap_ms = Some(since_ms - self.furthest_ms);
             }
-            self.furthest_ms = offset_ms;
+            self.furthest_ms = since_ms;
         }
-        PlayTime { offset_ms, file_ms: file_start_ms.saturating_add(since_ms) }
+        let wait_ms = u64::try_from(since_ms).unwrap_or(0).min(WAIT_MS_MAX);
+        PlayTime { wait_ms, since_ms, file_ms: file_start_ms.saturating_add(since_ms) }
     }
 }
 
@@ -60,10 +62,11 @@ impl Playhead {
 mod tests {
     use super::*;
 
-    fn play(playhead: &mut Playhead, timestamps: &[i64]) -> Vec<(i64, i64)> {
+    /// How long each row is waited for, and its time.
+    fn play(playhead: &mut Playhead, timestamps: &[i64]) -> Vec<(u64, i64)> {
         playhead.begin();
         let times = timestamps.iter().map(|ts_ms| playhead.advance(*ts_ms));
-        times.map(|time| (time.offset_ms, time.file_ms)).collect()
+        times.map(|time| (time.wait_ms, time.file_ms)).collect()
     }
 
     #[test]
@@ -78,8 +81,8 @@ mod tests {
     #[test]
     fn a_file_of_one_row_comes_once_a_second() {
         let mut playhead = Playhead::default();
-        let offsets: Vec<i64> = (0..3).map(|_| play(&mut playhead, &[7])[0].0).collect();
-        assert_eq!(offsets, [0, 1000, 2000]);
+        let waits: Vec<u64> = (0..3).map(|_| play(&mut playhead, &[7])[0].0).collect();
+        assert_eq!(waits, [0, 1000, 2000]);
     }
 
     #[test]
@@ -87,6 +90,23 @@ mod tests {
         let mut playhead = Playhead::default();
         assert_eq!(play(&mut playhead, &[5000, 6000, 4000]), [(0, 5000), (1000, 6000), (0, 4000)]);
         assert_eq!(play(&mut playhead, &[5000])[0], (2000, 7000));
+        playhead.begin();
+        playhead.advance(5000);
+        let PlayTime { wait_ms, since_ms, file_ms } = playhead.advance(1000);
+        assert_eq!((wait_ms, since_ms, file_ms), (0, -1000, 4000), "a second before the first of all");
+    }
+
+    #[test]
+    fn only_the_wait_ends_after_a_century_and_time_goes_on() {
+        const CENTURY_MS: i64 = WAIT_MS_MAX as i64;
+        let mut playhead = Playhead::default();
+        let file = [0, CENTURY_MS, 2 * CENTURY_MS];
+        let laps: Vec<Vec<(u64, i64)>> = (0..3).map(|_| play(&mut playhead, &file)).collect();
+        assert_eq!(laps[0], [(0, 0), (WAIT_MS_MAX, CENTURY_MS), (WAIT_MS_MAX, 2 * CENTURY_MS)]);
+        for (lap, times) in (0..).zip(&laps) {
+            let expected = [0, 1, 2].map(|row| (3 * lap + row) * CENTURY_MS);
+            assert_eq!(times.iter().map(|(_, file_ms)| *file_ms).collect::<Vec<_>>(), expected, "lap {lap}");
+        }
     }
 
     #[test]

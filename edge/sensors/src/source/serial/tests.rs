@@ -3,15 +3,13 @@
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::*;
 use crate::feed::Queue;
 use crate::settings::{PayloadFormat, ValueSettings};
-
-const LONG: Duration = Duration::from_secs(30);
+use crate::source::running::Running;
 
 /// The device's side, and the path of the other.
 fn pseudo_terminal() -> (File, PathBuf) {
@@ -39,54 +37,28 @@ fn settings(device: &Path) -> SerialSettings {
     }
 }
 
-struct Running {
-    queue: Arc<Queue>,
-    state: Arc<SourceState>,
-    stop: Arc<Stop>,
-    thread: Option<std::thread::JoinHandle<()>>,
+fn running(device: &Path) -> Running {
+    let serial = Serial::new(&settings(device));
+    let running = Running::start(100, move |outlet, state, stop| serial.run(outlet, state, stop));
+    // Until the source has opened the device, what is written to it is lost.
+    running.wait_until(true);
+    running
 }
 
-impl Running {
-    fn new(settings: &SerialSettings) -> Self {
-        let (queue, state, stop) = (Queue::new(100), SourceState::new("serial"), Arc::new(Stop::default()));
-        let (outlet, serial) = (queue.outlet(), Serial::new(settings));
-        let thread = std::thread::spawn({
-            let (state, stop) = (Arc::clone(&state), Arc::clone(&stop));
-            move || serial.run(&outlet, &state, &stop)
-        });
-        Self { queue, state, stop, thread: Some(thread) }
-    }
-
-    fn next(&self) -> Vec<(String, f64)> {
-        let readings = self.queue.take(LONG, Duration::ZERO).unwrap();
-        readings.iter().map(|reading| (reading.sensor.to_string(), reading.value)).collect()
-    }
-
-    /// Until the source has opened the device, what is written to it is lost.
-    fn wait_until_open(&self) {
-        while !self.state.counters().is_working {
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.stop();
-        self.thread.take().unwrap().join().unwrap();
-    }
+fn next(running: &Running) -> Vec<(String, f64)> {
+    let readings = running.take().unwrap();
+    readings.iter().map(|reading| (reading.sensor.to_string(), reading.value)).collect()
 }
 
 #[test]
 fn lines_become_readings_and_what_is_none_is_counted() {
     let (mut device, path) = pseudo_terminal();
-    let running = Running::new(&settings(&path));
-    running.wait_until_open();
+    let running = running(&path);
     device.write_all(b"half\r\nt=21.5 h=40\r\n").unwrap();
-    assert_eq!(running.next(), [("room".into(), 21.5), ("damp".into(), 40.0)]);
+    assert_eq!(next(&running), [("room".into(), 21.5), ("damp".into(), 40.0)]);
     device.write_all(b"nonsense\nt=22\n").unwrap();
-    assert_eq!(running.next(), [("room".into(), 22.0)]);
-    let counters = running.state.counters();
+    assert_eq!(next(&running), [("room".into(), 22.0)]);
+    let counters = running.counters();
     assert_eq!((counters.readings, counters.rejected, counters.failures), (3, 1, 0));
     assert!(counters.last_error.unwrap().contains("says \"nonsense\""));
 }
@@ -97,22 +69,19 @@ fn a_device_that_goes_away_is_opened_again() {
     let link = folder.path().join("sensor");
     let (mut device, path) = pseudo_terminal();
     std::os::unix::fs::symlink(path, &link).unwrap();
-    let running = Running::new(&settings(&link));
-    running.wait_until_open();
+    let running = running(&link);
     device.write_all(b"\nt=1\n").unwrap();
-    assert_eq!(running.next(), [("room".into(), 1.0)]);
+    assert_eq!(next(&running), [("room".into(), 1.0)]);
 
     drop(device);
-    while running.state.counters().is_working {
-        std::thread::yield_now();
-    }
+    running.wait_until(false);
     let (mut device, path) = pseudo_terminal();
     std::fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(path, &link).unwrap();
-    running.wait_until_open();
+    running.wait_until(true);
     device.write_all(b"\nt=2\n").unwrap();
-    assert_eq!(running.next(), [("room".into(), 2.0)]);
-    assert!(running.state.counters().failures >= 1);
+    assert_eq!(next(&running), [("room".into(), 2.0)]);
+    assert!(running.counters().failures >= 1);
 }
 
 #[test]
