@@ -123,7 +123,7 @@ def keeps_secrets(claim, agent, described):
         return [line for line in agent.output().splitlines() if camera in line and words in line]
 
     checks.wait_until(lambda: says("wrong", "wants another user name or password"), "a wrong password is said", 30, alive=agent.must_run)
-    checks.wait_until(lambda: says("wrong-ffmpeg", "401"), "a wrong password is said by ffmpeg too", 30, alive=agent.must_run)
+    checks.wait_until(lambda: says("wrong-ffmpeg", "401 Unauthorized"), "a wrong password is said by ffmpeg too", 30, alive=agent.must_run)
     commands = [pathlib.Path(f"/proc/{child}/cmdline").read_text() for child in children_of(agent) if alive(child)]
     claim.that(any("ffmpeg" in command for command in commands), "ffmpeg decodes what is not decoded in process", commands)
     shown = agent.output() + described + agent.get("/metrics")[1] + "".join(commands)

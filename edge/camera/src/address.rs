@@ -1,15 +1,15 @@
-//! Where a camera is and how it is entered. The password is in no `Debug` and no `Display` of anything here, and
-//! [`Address::redacted`] takes it out of what other programs say.
+//! Where a camera is and how it is entered. The password and the URL's query, in which many cameras take theirs, are in
+//! no `Debug` and no `Display` of anything here, and [`Address::redacted`] takes them out of what other programs say.
 
 use std::fmt;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 /// A text that is not shown: a password, or a URL that may hold one.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -21,6 +21,13 @@ impl Secret {
     /// The text itself.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The usual error shows what it found.
+        String::deserialize(deserializer).map(Self).map_err(|_| D::Error::custom("it must be a text in quotes"))
     }
 }
 
@@ -54,7 +61,7 @@ pub enum AddressError {
     NotUrl { reason: String },
     /// Its scheme is another one.
     #[error("its scheme is {found:?}, and here it is {expected}")]
-    Scheme { found: String, expected: &'static str },
+    Scheme { found: String, expected: String },
     /// It names no host.
     #[error("it names no host")]
     NoHost,
@@ -70,13 +77,13 @@ impl Address {
     /// [`AddressError`], which says no part of the URL but its scheme.
     pub fn parse(
         text: &str,
-        schemes: &'static [&'static str],
+        schemes: &[&str],
         username: Option<&str>,
         password: Option<&Secret>,
     ) -> Result<Self, AddressError> {
         let mut url = Url::parse(text.trim()).map_err(|error| AddressError::NotUrl { reason: error.to_string() })?;
         if !schemes.contains(&url.scheme()) {
-            return Err(AddressError::Scheme { found: url.scheme().to_owned(), expected: named(schemes) });
+            return Err(AddressError::Scheme { found: url.scheme().to_owned(), expected: schemes.join(" or ") });
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(AddressError::NoHost);
@@ -114,11 +121,15 @@ impl Address {
         self.url.as_str().replacen("://", &format!("://{user}:{word}@"), 1)
     }
 
-    /// A text in which the password is not found any more, neither as it is nor as it stands in URLs.
+    /// A text in which neither the URL's query nor the password is found any more, neither as it is nor as it stands in
+    /// URLs.
     pub fn redacted(&self, text: &str) -> String {
-        let Some(Credentials { password, .. }) = &self.credentials else { return text.to_owned() };
-        let word = password.reveal();
         let mut text = text.to_owned();
+        if let Some(query) = self.url.query().filter(|query| !query.is_empty()) {
+            text = text.replace(&format!("?{query}"), "?***");
+        }
+        let Some(Credentials { password, .. }) = &self.credentials else { return text };
+        let word = password.reveal();
         for form in [encoded(word), word.to_owned()] {
             text = text.replace(&format!(":{form}@"), ":***@");
             // Of a shorter one every other word would be full; it is only hidden where it stands as a password.
@@ -132,22 +143,22 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.url.fmt(f)
+        let mut shown = self.url.clone();
+        if shown.query().is_some() {
+            shown.set_query(Some("***"));
+        }
+        shown.fmt(f)
     }
 }
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({}, {:?})", self.url, self.credentials)
+        write!(f, "Address({self}, {:?})", self.credentials)
     }
 }
 
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-fn named(schemes: &[&str]) -> &'static str {
-    if schemes.contains(&"rtsp") { "rtsp" } else { "http or https" }
 }
 
 #[cfg(test)]
@@ -163,7 +174,7 @@ mod tests {
     #[test]
     fn credentials_are_taken_out_of_the_url_and_put_back_only_when_revealed() {
         let address = parsed("rtsp://ann:p%40ss%3Aword@10.0.0.7:8554/live/1?x=2");
-        assert_eq!(address.to_string(), "rtsp://10.0.0.7:8554/live/1?x=2");
+        assert_eq!(address.url().as_str(), "rtsp://10.0.0.7:8554/live/1?x=2");
         let Credentials { username, password } = address.credentials().unwrap();
         assert_eq!((username.as_str(), password.reveal()), ("ann", "p@ss:word"));
         assert_eq!(address.revealed(), "rtsp://ann:p%40ss%3Aword@10.0.0.7:8554/live/1?x=2");
@@ -185,6 +196,10 @@ mod tests {
         for shown in [format!("{address} {address:?} {address:#?}"), address.redacted(said)] {
             assert!(!shown.contains("secret"), "{shown}");
         }
+        let address = parsed("rtsp://door/live?user=ann&password=secret#1");
+        assert_eq!(address.to_string(), "rtsp://door/live?***#1");
+        let said = format!("{address:?}; {}", address.redacted("rtsp://door/live?user=ann&password=secret#1: 401"));
+        assert_eq!(said, "Address(rtsp://door/live?***#1, None); rtsp://door/live?***#1: 401");
         assert_eq!(parsed("rtsp://a:40@door/").redacted("rtsp://a:40@door/ says 401"), "rtsp://a:***@door/ says 401");
     }
 

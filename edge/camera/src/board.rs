@@ -92,26 +92,34 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// The next frame, cameras in turn; waits for one. Nothing once every camera is closed and every slot empty.
-    pub fn take(&self) -> Option<Taken> {
+    /// The next frame, cameras in turn; or `at_once` frames of as many cameras, where so many are there. Waits for one.
+    /// Nothing once every camera is closed and every slot empty.
+    pub fn take(&self, at_once: usize) -> Vec<Taken> {
         let waits = |state: &mut State| {
             state.slots.iter().all(|slot| slot.frame.is_none()) && state.slots.iter().any(|slot| !slot.closed)
         };
         let waited = self.changed.wait_while(self.lock(), waits);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        let count = state.slots.len();
-        let first = state.next;
-        let camera = (0..count).map(|step| (first + step) % count).find(|&at| state.slots[at].frame.is_some())?;
-        state.next = (camera + 1) % count;
-        let slot = &mut state.slots[camera];
-        let skipped = std::mem::take(&mut slot.skipped);
-        let frame = slot.frame.take()?;
+        let there = state.slots.iter().filter(|slot| slot.frame.is_some()).count();
+        let wanted = if there >= at_once { at_once } else { 1 };
+        let taken = (0..wanted).map_while(|_| state.take_next()).collect();
         self.changed.notify_all();
-        Some(Taken { camera, frame, skipped })
+        taken
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take_next(&mut self) -> Option<Taken> {
+        let (count, first) = (self.slots.len(), self.next);
+        let camera = (0..count).map(|step| (first + step) % count).find(|&at| self.slots[at].frame.is_some())?;
+        self.next = (camera + 1) % count;
+        let slot = &mut self.slots[camera];
+        let skipped = std::mem::take(&mut slot.skipped);
+        slot.frame.take().map(|frame| Taken { camera, frame, skipped })
     }
 }
 
@@ -123,8 +131,13 @@ mod tests {
         Frame { number, ts: 0, steady_ms: 0, picture: Picture { width: 1, height: 1, pixels: vec![0; 3] } }
     }
 
+    fn several(board: &Board, at_once: usize) -> Vec<(usize, u64, u32)> {
+        let taken = board.take(at_once);
+        taken.iter().map(|taken| (taken.camera, taken.frame.number, taken.skipped)).collect()
+    }
+
     fn taken(board: &Board) -> Option<(usize, u64, u32)> {
-        board.take().map(|taken| (taken.camera, taken.frame.number, taken.skipped))
+        several(board, 1).pop()
     }
 
     #[test]
@@ -152,6 +165,20 @@ mod tests {
         assert_eq!(taken(&board), Some((1, 1, 1)));
         assert_eq!(taken(&board), Some((2, 1, 1)));
         assert_eq!(taken(&board), Some((0, 9, 0)));
+    }
+
+    #[test]
+    fn several_are_taken_where_so_many_are_there_and_else_one() {
+        let board = Board::new(3);
+        (0..3).for_each(|camera| assert!(!board.publish(camera, frame(7))));
+        assert_eq!(several(&board, 2), [(0, 7, 0), (1, 7, 0)]);
+        assert_eq!(several(&board, 2), [(2, 7, 0)]);
+        board.publish(1, frame(8));
+        board.publish(2, frame(8));
+        assert_eq!(several(&board, 3), [(1, 8, 0)], "cameras take turns, and none is waited for");
+        (0..3).for_each(|camera| board.close(camera));
+        assert_eq!(several(&board, 3), [(2, 8, 0)]);
+        assert_eq!(several(&board, 3), []);
     }
 
     #[test]

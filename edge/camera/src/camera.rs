@@ -81,6 +81,7 @@ pub enum Pace {
 /// Runs a camera until its recording ends or it is told to stop; blocks.
 pub fn run(camera: Camera) {
     let Camera { id, slot, feed, sight, board, stop, vitals, is_wanted } = camera;
+    let _closing = Closing { board: &board, slot };
     let sight = Sight::new(&sight);
     let ended = sight.and_then(|sight| {
         let outlet = Outlet {
@@ -112,7 +113,18 @@ pub fn run(camera: Camera) {
         }
     };
     vitals.set_state(state);
-    board.close(slot);
+}
+
+/// Closes a slot when its camera's thread ends, however that ends: whoever detects waits for open slots.
+struct Closing<'a> {
+    board: &'a Board,
+    slot: usize,
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.board.close(self.slot);
+    }
 }
 
 /// The way of a frame to the board.
@@ -143,6 +155,9 @@ impl Outlet {
             self.board.publish(self.slot, Frame { number: self.number, ts: ts_ms, steady_ms, picture })
         } else {
             self.board.pass_over(self.slot);
+            if !moves {
+                self.vitals.count_still();
+            }
             true
         };
         self.vitals.count_skipped(u64::from(skipped));
@@ -178,10 +193,6 @@ impl Outlet {
             Ok(None) => {}
             Err(error) => tracing::warn!(camera, reason = chain(&error), "no thumbnail"),
         }
-        let passes = seen.motion.is_none_or(|motion| motion.passes());
-        if !passes {
-            self.vitals.count_still();
-        }
-        passes
+        seen.motion.is_none_or(|motion| motion.passes())
     }
 }

@@ -23,6 +23,9 @@ pub enum CameraError {
     /// A frame cannot be decoded.
     #[error("decoding frame {frame} of {}", path.display())]
     Decode { path: PathBuf, frame: u64, source: openh264::Error },
+    /// A frame was decoded to something that is no picture.
+    #[error("decoding frame {frame} of {}", path.display())]
+    Frame { path: PathBuf, frame: u64, source: PictureError },
     /// A frame lies outside the file or has no whole network units.
     #[error("frame {frame} of {} is cut short", path.display())]
     CutShort { path: PathBuf, frame: u64 },

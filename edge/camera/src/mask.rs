@@ -59,7 +59,8 @@ impl Mask {
         Ok(Self { polygons: polygons.to_vec(), runs: Runs::default() })
     }
 
-    /// Makes the areas black: every pixel whose row's middle is in one, and the pixels that an edge goes through.
+    /// Makes the areas black, and with them the pixels that an edge goes through: what is narrower than an eighth of a
+    /// pixel's height may stay.
     pub fn blank(&mut self, picture: &mut Picture) {
         if self.polygons.is_empty() {
             return;
@@ -93,29 +94,46 @@ impl Mask {
 
 impl Runs {
     fn of(polygons: &[Polygon], width: u32, height: u32) -> Self {
-        let rows = polygons.iter().flat_map(|polygon| (0..height).map(move |row| (polygon, row)));
-        let runs = rows.flat_map(|(polygon, row)| row_of(polygon, row, width, height)).collect();
-        Self { width, height, runs }
+        let rows = (0..height).flat_map(|row| row_of(polygons, row, width, height));
+        Self { width, height, runs: rows.collect() }
     }
 }
 
-/// The runs of one row, between the first and the second crossing of the row's middle, the third and the fourth, and so
-/// on (the even-odd rule).
-fn row_of(polygon: &Polygon, row: u32, width: u32, height: u32) -> Vec<Run> {
-    let middle = (row as f32 + 0.5) / height as f32;
+/// Lines in a row of pixels along which it is looked at.
+const SUBROWS: u32 = 8;
+
+/// The runs of one row, apart from each other and from left to right.
+fn row_of(polygons: &[Polygon], row: u32, width: u32, height: u32) -> Vec<Run> {
+    let lines = (0..SUBROWS).map(|line| (row as f32 + (line as f32 + 0.5) / SUBROWS as f32) / height as f32);
+    let spans = lines.flat_map(|line| polygons.iter().flat_map(move |polygon| spans_of(polygon, line, width)));
+    let mut spans: Vec<(u32, u32)> = spans.collect();
+    spans.sort_unstable();
+    let mut runs: Vec<Run> = Vec::new();
+    for (from, to) in spans {
+        match runs.last_mut() {
+            Some(last) if from <= last.to => last.to = last.to.max(to),
+            _ => runs.push(Run { row, from, to }),
+        }
+    }
+    runs
+}
+
+/// The pixels that a line goes through within a polygon: between the first and the second crossing of an edge, the third
+/// and the fourth, and so on (the even-odd rule).
+fn spans_of(polygon: &Polygon, line: f32, width: u32) -> Vec<(u32, u32)> {
     let edges = polygon.iter().zip(polygon.iter().cycle().skip(1));
     let crossing = |(a, b): (&[f32; 2], &[f32; 2])| {
-        let crosses = (a[1] <= middle) != (b[1] <= middle);
-        crosses.then(|| a[0] + (middle - a[1]) / (b[1] - a[1]) * (b[0] - a[0]))
+        let crosses = (a[1] <= line) != (b[1] <= line);
+        crosses.then(|| a[0] + (line - a[1]) / (b[1] - a[1]) * (b[0] - a[0]))
     };
     let mut crossings: Vec<f32> = edges.filter_map(crossing).collect();
     crossings.sort_by(f32::total_cmp);
-    let run = |pair: &[f32]| {
+    let span = |pair: &[f32]| {
         let from = (pair[0] * width as f32).floor().max(0.0) as u32;
         let to = ((pair[1] * width as f32).ceil() as u32).min(width);
-        (from < to).then_some(Run { row, from, to })
+        (from < to).then_some((from, to))
     };
-    crossings.chunks_exact(2).filter_map(run).collect()
+    crossings.chunks_exact(2).filter_map(span).collect()
 }
 
 #[cfg(test)]
@@ -143,10 +161,16 @@ mod tests {
     fn a_dent_stays_visible_and_two_areas_are_both_blanked() {
         let dented = vec![[0.0, 0.0], [0.5, 0.5], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
         let mut mask = Mask::new(&[dented]).unwrap();
-        assert_eq!(blanked(&mut mask, 8, 4), ["#......#", "###..###", "########", "########"]);
+        assert_eq!(blanked(&mut mask, 8, 4), ["##....##", "########", "########", "########"]);
         let corner = |x: f32| vec![[x, 0.0], [x + 0.25, 0.0], [x + 0.25, 1.0], [x, 1.0]];
         let mut mask = Mask::new(&[corner(0.0), corner(0.75)]).unwrap();
         assert_eq!(blanked(&mut mask, 4, 1), ["#..#"]);
+    }
+
+    #[test]
+    fn what_is_narrower_than_a_pixel_is_blanked() {
+        let slit = vec![[0.0, 0.55], [1.0, 0.55], [1.0, 0.7], [0.0, 0.7]];
+        assert_eq!(blanked(&mut Mask::new(&[slit]).unwrap(), 4, 2), ["....", "####"]);
     }
 
     #[test]

@@ -117,7 +117,8 @@ impl MotionGate {
             return Motion::First;
         };
         let changed = scene.compare(glance, ignored, self.deviations, self.levels);
-        if changed as f32 > OTHER_SCENE * CELLS as f32 {
+        let looked_at = CELLS - ignored.iter().filter(|ignored| **ignored).count();
+        if changed as f32 > OTHER_SCENE * looked_at as f32 {
             scene.background.copy_from_slice(glance.cells());
         } else {
             scene.learn(glance, now_ms.saturating_sub(scene.seen_ms));
@@ -155,7 +156,7 @@ impl Scene {
 
     /// Marks the changed cells and counts those with a changed neighbour to the right or below.
     fn compare(&mut self, glance: &Glance, ignored: &[bool], deviations: f32, levels: f32) -> u32 {
-        let shift = self.shift(glance);
+        let shift = self.shift(glance, ignored);
         let cells = glance.cells().iter().zip(&self.background).zip(&self.noise);
         for (changed, ((cell, background), noise)) in self.changed.iter_mut().zip(cells) {
             let threshold = (deviations * noise).max(levels);
@@ -171,10 +172,16 @@ impl Scene {
         right.map(pairs).sum::<u32>().max(below.map(pairs).sum::<u32>())
     }
 
-    /// What all cells have become brighter by.
-    fn shift(&self, glance: &Glance) -> f32 {
+    /// What all cells that count have become brighter by.
+    fn shift(&self, glance: &Glance, ignored: &[bool]) -> f32 {
         let cells = glance.cells().iter().zip(&self.background);
-        cells.map(|(cell, background)| (cell - background).clamp(-SHIFT_CLAMP, SHIFT_CLAMP)).sum::<f32>() / CELLS as f32
+        let is_ignored = ignored.iter().copied().chain(std::iter::repeat(false));
+        let (mut sum, mut count) = (0.0, 0.0);
+        for ((cell, background), _) in cells.zip(is_ignored).filter(|(_, is_ignored)| !is_ignored) {
+            sum += (cell - background).clamp(-SHIFT_CLAMP, SHIFT_CLAMP);
+            count += 1.0;
+        }
+        if count > 0.0 { sum / count } else { 0.0 }
     }
 
     fn learn(&mut self, glance: &Glance, elapsed_ms: u64) {

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 /// Pixels of a picture at most. A camera says itself how large its pictures are, and must not decide how much memory is
 /// taken.
@@ -21,15 +21,32 @@ pub struct Picture {
     pub pixels: Vec<u8>,
 }
 
-/// Why bytes are no picture.
+/// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// They are no JPEG and no PNG, or a broken one.
+    /// The bytes are no JPEG and no PNG, or a broken one.
     #[error("the picture cannot be decoded")]
     Broken { source: image::ImageError },
-    /// There are more pixels than a picture may have.
-    #[error("the picture has {width}×{height} pixels, and {PIXELS_MAX} are allowed")]
-    TooLarge { width: u32, height: u32 },
+    /// There are no pixels, or more than a picture may have.
+    #[error("the picture has {width}×{height} pixels, and 1 to {PIXELS_MAX} are allowed")]
+    Size { width: usize, height: usize },
+    /// A decoder gave fewer bytes than its picture has.
+    #[error("the picture has {width}×{height} pixels, and they are not all there")]
+    Short { width: usize, height: usize },
+}
+
+/// Width and height in pixels, where a picture may have so many.
+///
+/// # Errors
+/// [`PictureError::Size`] outside `1..=PIXELS_MAX`.
+pub(crate) fn checked_size(width: usize, height: usize) -> Result<(u32, u32), PictureError> {
+    let wrong = || PictureError::Size { width, height };
+    let pixels = width.checked_mul(height).ok_or_else(wrong)?;
+    if !(1..=PIXELS_MAX).contains(&(pixels as u64)) {
+        return Err(wrong());
+    }
+    // Both are at most their product.
+    Ok((width as u32, height as u32))
 }
 
 impl Picture {
@@ -43,19 +60,15 @@ impl Picture {
         if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png) {
             return Err(broken(image::ImageError::Unsupported(image::error::ImageFormatHint::Exact(format).into())));
         }
-        let reader = |limits| {
-            let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-            reader.limits(limits);
-            reader
-        };
-        let (width, height) = reader(Limits::default()).into_dimensions().map_err(broken)?;
-        if u64::from(width) * u64::from(height) > PIXELS_MAX {
-            return Err(PictureError::TooLarge { width, height });
-        }
         // Sixteen bits a channel and an alpha channel are decoded as they are before they become RGB.
         let mut limits = Limits::no_limits();
         limits.max_alloc = Some(PIXELS_MAX * 16);
-        let image = reader(limits).decode().map_err(broken)?.into_rgb8();
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+        reader.limits(limits);
+        let decoder = reader.into_decoder().map_err(broken)?;
+        let (width, height) = decoder.dimensions();
+        let (width, height) = checked_size(width as usize, height as usize)?;
+        let image = DynamicImage::from_decoder(decoder).map_err(broken)?.into_rgb8();
         Ok(Self { width, height, pixels: image.into_raw() })
     }
 }
@@ -87,11 +100,24 @@ mod tests {
     }
 
     #[test]
+    fn a_size_is_at_least_one_pixel_and_at_most_what_is_allowed() {
+        let side = 8192;
+        assert_eq!((side * side) as u64, PIXELS_MAX);
+        for (width, height) in [(1, 1), (side, side), (side * side, 1)] {
+            assert_eq!(checked_size(width, height).unwrap(), (width as u32, height as u32));
+        }
+        for (width, height) in [(0, 0), (0, 9), (9, 0), (side, side + 1), (usize::MAX, 2), (1 << 32, 1 << 32)] {
+            let error = checked_size(width, height).unwrap_err().to_string();
+            assert_eq!(error, format!("the picture has {width}×{height} pixels, and 1 to 67108864 are allowed"));
+        }
+    }
+
+    #[test]
     fn a_few_bytes_that_claim_a_huge_picture_take_no_memory() {
         // The sizes of a JPEG stand in its frame header (FF C0, length, precision, height, width).
         let mut jpeg = encoded(16, 16, ImageFormat::Jpeg);
         let header = jpeg.windows(2).position(|found| found == [0xff, 0xc0]).unwrap();
         jpeg[header + 5..header + 9].copy_from_slice(&[0xff; 4]);
-        assert!(matches!(Picture::decode(&jpeg), Err(PictureError::TooLarge { width: 65535, height: 65535 })));
+        assert!(matches!(Picture::decode(&jpeg), Err(PictureError::Size { width: 65535, height: 65535 })));
     }
 }

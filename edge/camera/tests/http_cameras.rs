@@ -73,7 +73,7 @@ impl Running {
 
     /// The grey of the next frame.
     fn next_grey(&self) -> u8 {
-        self.board.take().unwrap().frame.picture.pixels[0]
+        self.board.take(1)[0].frame.picture.pixels[0]
     }
 
     fn wait_for_reason(&self, words: &str) -> String {

@@ -32,14 +32,13 @@ pub(super) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| CameraError::Prepare { source: Box::new(source) })?;
     let fps = fps.or(matches!(kind, LiveKind::Snapshot { .. }).then_some(POLLED_FPS));
-    let ended = runtime.block_on(async {
-        let source = LiveSource::new(kind, fps, ffmpeg)?;
+    runtime.block_on(async {
+        let source = LiveSource::new(kind, fps, ffmpeg);
         Live { source, reconnect, supervisor: Supervisor::new(reconnect), stop, outlet, said: None }.run().await;
-        Ok(())
     });
     // A name that is being looked up cannot be given up; nobody waits for it.
     runtime.shutdown_background();
-    ended
+    Ok(())
 }
 
 struct Live<'a> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Picture;
+use crate::glance::ROWS;
 
 const FRAME_MS: u64 = 100;
 
@@ -119,6 +120,35 @@ fn what_happens_in_ignored_cells_counts_for_nothing() {
         let motion = gate.decide(&room.glance(), &ignored, u64::from(frame) * FRAME_MS);
         assert_eq!(motion.passes(), frame == 0);
     }
+}
+
+#[test]
+fn what_flickers_in_ignored_cells_is_no_shift_of_the_others() {
+    let mut gate = MotionGate::new(MotionOptions { max_idle_ms: u64::MAX, ..MotionOptions::default() });
+    let screen_rows = ROWS - 3;
+    let ignored: Vec<bool> = (0..CELLS).map(|cell| cell < screen_rows * COLUMNS).collect();
+    for frame in 0..200_u64 {
+        let screen = if frame % 20 < 10 { 0 } else { 255 };
+        let pixels = ignored.iter().flat_map(|&is_screen| [if is_screen { screen } else { 100 }; 3]).collect();
+        let glance = Glance::of(&Picture { width: COLUMNS as u32, height: ROWS as u32, pixels });
+        let motion = gate.decide(&glance, &ignored, frame * FRAME_MS);
+        assert_eq!(motion.passes(), frame == 0, "frame {frame}");
+    }
+}
+
+#[test]
+fn a_light_switched_beside_ignored_cells_is_the_new_scene() {
+    let mut gate = MotionGate::new(MotionOptions { hold_ms: 0, max_idle_ms: u64::MAX, ..MotionOptions::default() });
+    let ignored: Vec<bool> = (0..CELLS).map(|cell| cell < CELLS / 2).collect();
+    let mut room = Room::new(3);
+    let seen: Vec<Motion> = (0..60)
+        .map(|frame| {
+            room.light = if frame < 50 { 0 } else { 90 };
+            gate.decide(&room.glance(), &ignored, frame * FRAME_MS)
+        })
+        .collect();
+    assert_eq!(seen[50], Motion::Moves);
+    assert!(seen[51..].iter().all(|motion| *motion == Motion::Still), "{seen:?}");
 }
 
 #[test]

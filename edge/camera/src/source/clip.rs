@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,11 @@ use re_mp4::{Mp4, Sample, StsdBoxContent, TrackKind};
 
 use super::h264::{START_CODE, decoder, picture_of};
 use super::{CameraError, Picture, Recording};
+
+/// Frames a second that are believed of a container.
+const FPS: RangeInclusive<f64> = 0.1..=1000.0;
+/// And those of one that says others.
+const FPS_UNSAID: f64 = 25.0;
 
 /// A clip that is being played.
 pub(super) struct Clip {
@@ -77,8 +83,8 @@ impl Clip {
         let failed = |source| CameraError::Decode { path: self.path.clone(), frame, source };
         let decoded = self.decoder.decode(&packet).map_err(failed)?;
         if let Some(image) = decoded {
-            let picture = picture_of(&image);
-            self.decoded.push_back(picture.ok_or(CameraError::CutShort { path: self.path.clone(), frame })?);
+            let unfit = |source| CameraError::Frame { path: self.path.clone(), frame, source };
+            self.decoded.push_back(picture_of(&image).map_err(unfit)?);
         }
         Ok(())
     }
@@ -87,7 +93,10 @@ impl Clip {
         let frame = self.next as u64;
         let failed = |source| CameraError::Decode { path: self.path.clone(), frame, source };
         let rest = self.decoder.flush_remaining().map_err(failed)?;
-        self.decoded.extend(rest.iter().filter_map(picture_of));
+        let unfit = |source| CameraError::Frame { path: self.path.clone(), frame, source };
+        for image in &rest {
+            self.decoded.push_back(picture_of(image).map_err(unfit)?);
+        }
         Ok(())
     }
 }
@@ -143,7 +152,7 @@ impl Index {
                 samples: track.samples.clone(),
                 parameter_sets,
                 length_bytes: usize::from(config.length_size_minus_one & 3) + 1,
-                fps: if fps.is_finite() && fps > 0.0 { fps } else { 25.0 },
+                fps: if FPS.contains(&fps) { fps } else { FPS_UNSAID },
             })
         })
     }

@@ -2,6 +2,8 @@
 //! such a clip, so that the detector sees the pixels that its reference saw.
 
 use super::Picture;
+use crate::PictureError;
+use crate::picture::checked_size;
 
 /// One plane: its bytes and how many of them a row takes.
 #[derive(Clone, Copy)]
@@ -12,13 +14,28 @@ pub(super) struct Plane<'a> {
 
 impl<'a> Plane<'a> {
     fn row(&self, row: usize, length: usize) -> Option<&'a [u8]> {
-        let start = row * self.stride;
-        self.bytes.get(start..start + length)
+        self.bytes.get(row * self.stride..)?.get(..length)
     }
 }
 
-/// Converts 4:2:0 planes; nothing when a plane is too short for the size.
-pub(super) fn rgb_from_yuv420(width: usize, height: usize, y: Plane, u: Plane, v: Plane) -> Option<Picture> {
+/// Converts 4:2:0 planes.
+///
+/// # Errors
+/// A size that no picture has; a plane that is too short for the size.
+pub(super) fn rgb_from_yuv420(
+    width: usize,
+    height: usize,
+    y: Plane,
+    u: Plane,
+    v: Plane,
+) -> Result<Picture, PictureError> {
+    let (columns, rows) = checked_size(width, height)?;
+    let pixels = pixels(width, height, y, u, v).ok_or(PictureError::Short { width, height })?;
+    Ok(Picture { width: columns, height: rows, pixels })
+}
+
+/// The bytes of a picture of a size that was checked; nothing when a plane is too short for it.
+fn pixels(width: usize, height: usize, y: Plane, u: Plane, v: Plane) -> Option<Vec<u8>> {
     let mut pixels = vec![0; width * height * 3];
     let half_width = width.div_ceil(2);
     for (row, line) in pixels.chunks_exact_mut(width * 3).enumerate() {
@@ -33,7 +50,7 @@ pub(super) fn rgb_from_yuv420(width: usize, height: usize, y: Plane, u: Plane, v
             }
         }
     }
-    Some(Picture { width: width as u32, height: height as u32, pixels })
+    Some(pixels)
 }
 
 /// What two chroma samples add to the luma of their pixels, in 256ths.
@@ -90,6 +107,20 @@ mod tests {
         let picture = rgb_from_yuv420(3, 3, plane(&y, 4), plane(&chroma, 3), plane(&chroma, 3)).unwrap();
         let white: Vec<bool> = picture.pixels.chunks(3).map(|pixel| pixel == [255, 255, 255]).collect();
         assert_eq!(white, [false, true, false, true, false, true, false, true, false]);
-        assert_eq!(rgb_from_yuv420(3, 4, plane(&y, 4), plane(&chroma, 3), plane(&chroma, 3)), None);
+        let short = rgb_from_yuv420(3, 4, plane(&y, 4), plane(&chroma, 3), plane(&chroma, 3));
+        assert!(matches!(short, Err(PictureError::Short { width: 3, height: 4 })), "{short:?}");
+    }
+
+    #[test]
+    fn a_stream_that_says_it_has_no_pixels_or_too_many_is_an_error() {
+        let plane = Plane { bytes: &[0; 64], stride: 8 };
+        for (width, height) in [(0, 0), (0, 8), (8, 0), (1 << 20, 1 << 20), (usize::MAX, usize::MAX)] {
+            let converted = rgb_from_yuv420(width, height, plane, plane, plane);
+            let is_named = |width_found, height_found| (width_found, height_found) == (width, height);
+            assert!(
+                matches!(&converted, Err(PictureError::Size { width, height }) if is_named(*width, *height)),
+                "{width}×{height}: {converted:?}"
+            );
+        }
     }
 }

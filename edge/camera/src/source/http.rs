@@ -5,7 +5,10 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, Response, StatusCode};
 
 use crate::picture::ENCODED_BYTES_MAX;
-use crate::{Address, CameraError};
+use crate::{Address, CameraError, Picture};
+
+/// Pictures in a row that cannot be decoded before the connection is given up.
+const UNDECODABLE_MAX: u32 = 10;
 
 /// A camera that is asked by HTTP.
 pub(super) struct Http {
@@ -13,6 +16,8 @@ pub(super) struct Http {
     address: Address,
     /// What the camera wanted to know when it was asked before.
     challenge: Option<PasswordClient>,
+    /// Pictures that could not be decoded since the last one that could.
+    undecodable: u32,
 }
 
 /// The client of one camera: no proxy, because cameras are at home; connections are kept while they last.
@@ -23,7 +28,7 @@ pub(super) fn client() -> Result<Client, CameraError> {
 
 impl Http {
     pub(super) fn new(client: Client, address: Address) -> Self {
-        Self { client, address, challenge: None }
+        Self { client, address, challenge: None, undecodable: 0 }
     }
 
     /// What the camera is called.
@@ -54,6 +59,27 @@ impl Http {
             }
         }
         Ok(body)
+    }
+
+    /// Decodes what the camera sent as a picture; nothing where it is none, which happens to the best.
+    ///
+    /// # Errors
+    /// [`CameraError::Undecodable`] when it happens too often in a row.
+    pub(super) fn picture(&mut self, bytes: &[u8]) -> Result<Option<Picture>, CameraError> {
+        match Picture::decode(bytes) {
+            Ok(picture) => {
+                self.undecodable = 0;
+                Ok(Some(picture))
+            }
+            Err(error) => {
+                tracing::debug!(url = self.url(), %error, "picture not decoded");
+                self.undecodable += 1;
+                if self.undecodable >= UNDECODABLE_MAX {
+                    return Err(CameraError::Undecodable { url: self.url(), frames: self.undecodable });
+                }
+                Ok(None)
+            }
+        }
     }
 
     pub(super) fn failed(&self, source: reqwest::Error) -> CameraError {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use retina::client::SessionGroup;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use super::ffmpeg::{Ffmpeg, Input};
-use super::http::Http;
+use super::http::{self, Http};
 use super::mjpeg::Mjpeg;
 use super::rtsp::{self, Rtsp};
 use super::snapshot::Snapshot;
@@ -80,7 +81,9 @@ pub(crate) struct LiveSource {
     pub(crate) fps: Option<f64>,
     /// The program that decodes what is not decoded in process.
     pub(crate) ffmpeg: PathBuf,
-    client: reqwest::Client,
+    /// What all connections of an HTTP camera share; made for the first one.
+    client: OnceCell<reqwest::Client>,
+    /// What all connections of an RTSP camera share.
     sessions: Arc<SessionGroup>,
 }
 
@@ -113,10 +116,9 @@ impl LiveKind {
 }
 
 impl LiveSource {
-    /// Makes what all connections share; nothing is connected yet.
-    pub(crate) fn new(kind: LiveKind, fps: Option<f64>, ffmpeg: PathBuf) -> Result<Self, CameraError> {
-        let client = super::http::client()?;
-        Ok(Self { kind, fps, ffmpeg, client, sessions: Arc::default() })
+    /// A camera that nobody has connected to yet.
+    pub(crate) fn new(kind: LiveKind, fps: Option<f64>, ffmpeg: PathBuf) -> Self {
+        Self { kind, fps, ffmpeg, client: OnceCell::new(), sessions: Arc::default() }
     }
 
     /// Connects. Dropping the future gives up.
@@ -136,14 +138,18 @@ impl LiveSource {
             }
             LiveKind::V4l2 { device, size } => self.child(Input::v4l2(device, *size, self.fps)),
             LiveKind::Mjpeg { address } => {
-                let opened = Mjpeg::open(Http::new(self.client.clone(), address.clone())).await?;
+                let opened = Mjpeg::open(self.http(address).await?).await?;
                 Ok(Connection::Mjpeg(Box::new(opened)))
             }
             LiveKind::Snapshot { address } => {
-                let http = Http::new(self.client.clone(), address.clone());
-                Ok(Connection::Snapshot(Box::new(Snapshot::new(http))))
+                Ok(Connection::Snapshot(Box::new(Snapshot::new(self.http(address).await?))))
             }
         }
+    }
+
+    async fn http(&self, address: &Address) -> Result<Http, CameraError> {
+        let client = self.client.get_or_try_init(|| async { http::client() }).await?;
+        Ok(Http::new(client.clone(), address.clone()))
     }
 
     fn child(&self, input: Input) -> Result<Connection, CameraError> {

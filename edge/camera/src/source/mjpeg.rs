@@ -9,15 +9,11 @@ use crate::clock::Stopwatch;
 use crate::pacer::Pacer;
 use crate::{CameraError, Picture};
 
-/// Pictures in a row that cannot be decoded before the connection is given up.
-pub(super) const UNDECODABLE_MAX: u32 = 10;
-
 /// An answer that goes on.
 pub(crate) struct Mjpeg {
     http: Http,
     answer: Response,
     parts: Parts,
-    undecodable: u32,
 }
 
 impl Mjpeg {
@@ -28,28 +24,17 @@ impl Mjpeg {
             return Err(CameraError::NotMultipart { url: http.url(), found: content_type.to_owned() });
         }
         let parts = Parts::of(content_type);
-        Ok(Self { http, answer, parts, undecodable: 0 })
+        Ok(Self { http, answer, parts })
     }
 
     pub(super) async fn next_frame(&mut self, pacer: &mut Pacer, watch: Stopwatch) -> Result<Picture, CameraError> {
         loop {
             let part = self.next_part().await?;
             // What is not wanted is not decoded.
-            if !pacer.takes(watch.elapsed_ms()) {
-                continue;
-            }
-            match Picture::decode(&part) {
-                Ok(picture) => {
-                    self.undecodable = 0;
-                    return Ok(picture);
-                }
-                Err(error) => {
-                    tracing::debug!(url = self.http.url(), %error, "picture not decoded");
-                    self.undecodable += 1;
-                    if self.undecodable >= UNDECODABLE_MAX {
-                        return Err(CameraError::Undecodable { url: self.http.url(), frames: self.undecodable });
-                    }
-                }
+            if pacer.takes(watch.elapsed_ms())
+                && let Some(picture) = self.http.picture(&part)?
+            {
+                return Ok(picture);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The head of a PPM picture (`P6`), the form in which ffmpeg hands pictures over: raw RGB that says its own size.
 
-use crate::picture::PIXELS_MAX;
+use crate::picture::checked_size;
 
 /// Bytes of a head at most.
 pub(super) const HEAD_BYTES_MAX: usize = 64;
@@ -12,9 +12,8 @@ pub(super) fn size(head: &str) -> Option<(u32, u32)> {
     if words.next() != Some("P6") {
         return None;
     }
-    let (width, height) = (words.next()?.parse::<u32>().ok()?, words.next()?.parse::<u32>().ok()?);
-    let is_allowed = (1..=PIXELS_MAX).contains(&(u64::from(width) * u64::from(height)));
-    (words.next() == Some("255") && words.next().is_none() && is_allowed).then_some((width, height))
+    let size = checked_size(words.next()?.parse().ok()?, words.next()?.parse().ok()?).ok()?;
+    (words.next() == Some("255") && words.next().is_none()).then_some(size)
 }
 
 #[cfg(test)]

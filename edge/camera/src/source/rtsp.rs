@@ -18,8 +18,9 @@ use crate::clock::Stopwatch;
 use crate::pacer::Pacer;
 use crate::{Address, CameraError, Picture};
 
-/// Frames in a row that cannot be decoded before the connection is given up.
-const UNDECODABLE_MAX: u32 = 100;
+/// Frames in a row that cannot be decoded before the connection is given up and made anew. After each the next key
+/// picture is waited for, so that these are seconds, and not a moment's disturbance.
+const UNDECODABLE_MAX: u32 = 3;
 /// How long a camera may take to hear that nobody listens any more.
 const TEARDOWN_MAX: Duration = Duration::from_secs(2);
 const UNAUTHORIZED: u16 = 401;
@@ -31,7 +32,6 @@ pub(crate) struct Rtsp {
     sessions: Arc<SessionGroup>,
     decoder: Decoder,
     gate: KeyGate,
-    undecodable: u32,
 }
 
 /// What a camera offers.
@@ -83,7 +83,7 @@ pub(super) async fn open(
     let frames = playing.demuxed().map_err(failed("playing"))?;
     let sessions = Arc::clone(sessions);
     let (decoder, gate) = (decoder()?, KeyGate::at_start());
-    Ok(Opened::H264(Box::new(Rtsp { url, frames, sessions, decoder, gate, undecodable: 0 })))
+    Ok(Opened::H264(Box::new(Rtsp { url, frames, sessions, decoder, gate })))
 }
 
 impl Rtsp {
@@ -109,27 +109,35 @@ impl Rtsp {
         // Another resolution is another stream: what the decoder keeps of the one before is of no use.
         if frame.has_new_parameters() {
             self.decoder = decoder()?;
-            self.gate = KeyGate::at_start();
+            self.gate.begin_anew();
         }
         if !self.gate.admits(frame.is_random_access_point(), frame.loss() > 0) {
             return Ok(None);
         }
-        match self.decoder.decode(frame.data()) {
-            Ok(decoded) => {
-                self.undecodable = 0;
-                Ok(decoded.filter(|_| pacer.takes(watch.elapsed_ms())).and_then(|image| picture_of(&image)))
+        let decoded = match self.decoder.decode(frame.data()) {
+            Ok(None) => return Ok(None),
+            // What is not wanted is not converted.
+            Ok(Some(image)) => pacer.takes(watch.elapsed_ms()).then(|| picture_of(&image)).transpose(),
+            Err(error) => return self.failed(&error),
+        };
+        match decoded {
+            Ok(picture) => {
+                self.gate.decoded();
+                Ok(picture)
             }
-            Err(error) => {
-                tracing::debug!(url = self.url, %error, "frame not decoded");
-                self.gate.failed();
-                self.undecodable += 1;
-                if self.undecodable >= UNDECODABLE_MAX {
-                    return Err(CameraError::Undecodable { url: self.url.clone(), frames: self.undecodable });
-                }
-                self.decoder = decoder()?;
-                Ok(None)
-            }
+            Err(error) => self.failed(&error),
         }
+    }
+
+    /// Goes on behind a unit that cannot be decoded, at the next key picture and with a decoder that knows of nothing.
+    fn failed(&mut self, error: &dyn std::error::Error) -> Result<Option<Picture>, CameraError> {
+        tracing::debug!(url = self.url, %error, "frame not decoded");
+        let undecodable = self.gate.failed();
+        if undecodable >= UNDECODABLE_MAX {
+            return Err(CameraError::Undecodable { url: self.url.clone(), frames: undecodable });
+        }
+        self.decoder = decoder()?;
+        Ok(None)
     }
 
     /// Lets the camera know, so that it does not go on sending to a port that is closed.
