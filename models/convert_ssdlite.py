@@ -5,7 +5,7 @@
 
 Batch norm is folded into the convolutions, the layout becomes outputs × inputs × rows × columns, and of the class logits
 the first 29 of COCO's 80 stay: people, vehicles, what stands in a street, animals, and what people carry. Food, kitchen
-and furniture would be a third of the file. FOLDER, if given, gets the original graph with the very numbers that the
+and furniture would be a fifth of the file. FOLDER, if given, gets the original graph with the very numbers that the
 safetensors file holds (half precision, batch norm made the identity): what reference_ssdlite.js runs.
 
 Needs numpy from PyPI. The same input gives the same file, byte for byte.
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 CLASSES = 29
-# The original has a logit for "nothing", then one for each of COCO's ids 1 to 90, of which 12, 26, 29 and 30 name no class.
+# The original has a logit for "nothing", then one for each of COCO's ids 1 to 90; of the first 33, 12, 26, 29 and 30 name none.
 COCO_IDS = [*range(1, 12), *range(13, 26), 27, 28, 31, 32, 33]
 ORIGINAL_LOGITS = 91
 METADATA = {

@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::network::{Activations, Network};
 use crate::options::{DetectOptions, Engine};
 use crate::preprocess::Preprocessor;
-use crate::weights::{WeightFile, Weights};
+use crate::weights::WeightFile;
 use crate::workspaces::Workspaces;
 
 /// NanoDet-g with its weights.
@@ -28,11 +28,7 @@ impl NanoDet {
     pub(crate) const NAME: &str = "nanodet-g";
 
     pub(crate) fn open(file: &WeightFile<'_>, engine: Engine) -> Result<Box<dyn Model>, DetectorError> {
-        let network = Network::new(Weights::read(file)?, engine).map_err(|source| DetectorError::LayOutWeights {
-            origin: file.origin().to_owned(),
-            source: Box::new(source),
-        })?;
-        Ok(Box::new(Self { network, workspaces: Workspaces::default() }))
+        Ok(Box::new(Self { network: Network::open(file, engine)?, workspaces: Workspaces::default() }))
     }
 }
 
@@ -55,11 +51,7 @@ impl Model for NanoDet {
             || Workspace { preprocessor: Preprocessor::new(input_size), activations: Activations::new(input_size) };
         self.workspaces.with(input_size, new, |Workspace { preprocessor, activations }| {
             activations.set_input(preprocessor.rows(frame)?);
-            let grids = self
-                .network
-                .forward(activations)
-                .map_err(|source| DetectorError::RunNetwork { input_size, source: Box::new(source) })?;
-            Ok(candidates(&grids, options))
+            Ok(candidates(&self.network.forward(activations)?, options))
         })
     }
 }

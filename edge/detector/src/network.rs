@@ -14,8 +14,9 @@ use rayon::prelude::*;
 
 use crate::architecture::{BACKBONE, HEADS, LATERALS};
 use crate::decode::{CELL_CHANNELS, Grid};
+use crate::error::DetectorError;
 use crate::options::Engine;
-use crate::weights::Weights;
+use crate::weights::{WeightFile, Weights};
 use channels_last::ChannelsLast;
 use plain::Plain;
 use plane::Plane;
@@ -28,7 +29,14 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    pub(crate) fn new(weights: Weights, engine: Engine) -> candle_core::Result<Self> {
+    /// With the weights of a file.
+    pub(crate) fn open(file: &WeightFile<'_>, engine: Engine) -> Result<Self, DetectorError> {
+        let lay_out =
+            |source| DetectorError::LayOutWeights { origin: file.origin().to_owned(), source: Box::new(source) };
+        Self::new(Weights::read(file)?, engine).map_err(lay_out)
+    }
+
+    fn new(weights: Weights, engine: Engine) -> candle_core::Result<Self> {
         Ok(match engine {
             Engine::ChannelsLast => Self::ChannelsLast(ChannelsLast::new(&weights)?),
             Engine::Candle => Self::Plain(Plain::new(weights)),
@@ -36,7 +44,7 @@ impl Network {
     }
 
     /// Runs on the current rayon pool, from the picture in `activations` to the three grids in it.
-    pub(crate) fn forward<'a>(&self, activations: &'a mut Activations) -> candle_core::Result<[Grid<'a>; 3]> {
+    pub(crate) fn forward<'a>(&self, activations: &'a mut Activations) -> Result<[Grid<'a>; 3], DetectorError> {
         self.forward_watched(activations, &mut |_| {})
     }
 
@@ -45,11 +53,14 @@ impl Network {
         &self,
         activations: &'a mut Activations,
         watch: &mut dyn FnMut(&'static str),
-    ) -> candle_core::Result<[Grid<'a>; 3]> {
+    ) -> Result<[Grid<'a>; 3], DetectorError> {
         match self {
             Self::ChannelsLast(network) => network.forward(activations, watch),
             Self::Plain(network) => {
-                network.forward(&activations.input, &mut activations.outputs)?;
+                let input_size = activations.input_size();
+                network
+                    .forward(&activations.input, &mut activations.outputs)
+                    .map_err(|source| DetectorError::RunNetwork { input_size, source: Box::new(source) })?;
                 watch("candle");
             }
         }
@@ -87,6 +98,11 @@ impl Activations {
             hidden: HEADS.each_ref().map(|[conv, _]| plane(conv)),
             outputs: HEADS.each_ref().map(|[_, out]| plane(out)),
         }
+    }
+
+    /// Pixels of a side of the picture.
+    fn input_size(&self) -> u32 {
+        self.input.side() as u32
     }
 
     /// Takes the picture: rows of normalised (blue, green, red) pixels, which the threads of the current pool share.

@@ -5,7 +5,7 @@ use super::kernels::Kernels;
 use super::{Activations, Network};
 use crate::decode::{CELL_CHANNELS, Grid, candidates, suppress};
 use crate::preprocess::Preprocessor;
-use crate::weights::{WeightFile, Weights};
+use crate::weights::WeightFile;
 use crate::{DetectOptions, DetectorError, Engine, RgbFrame};
 
 /// The network at one input size. It computes on the rayon pool in which it is called.
@@ -24,9 +24,7 @@ impl Workbench {
     /// [`DetectOptions`] does not allow.
     pub fn new(weights: &[u8], input_size: u32) -> Result<Self, DetectorError> {
         DetectOptions { input_size, ..DetectOptions::default() }.validate()?;
-        let origin = "weights in memory";
-        let network = Network::new(Weights::read(&WeightFile::open(origin, weights)?)?, Engine::default())
-            .map_err(|source| DetectorError::LayOutWeights { origin: origin.to_owned(), source: Box::new(source) })?;
+        let network = Network::open(&WeightFile::open("weights in memory", weights)?, Engine::default())?;
         let (preprocessor, activations) = (Preprocessor::new(input_size), Activations::new(input_size));
         Ok(Self { input_size, preprocessor, network, activations })
     }
@@ -48,11 +46,12 @@ impl Workbench {
         options: &DetectOptions,
         watch: &mut dyn FnMut(&'static str),
     ) -> Result<usize, DetectorError> {
+        DetectOptions { input_size: self.input_size, ..*options }.validate()?;
         let rows = self.preprocessor.rows(frame)?;
         watch("resize");
         self.activations.set_input(rows);
         watch("normalise");
-        let grids = forward(&self.network, self.input_size, &mut self.activations, watch)?;
+        let grids = self.network.forward_watched(&mut self.activations, watch)?;
         let mut found = candidates(&grids, options);
         suppress(&mut found, options.nms_iou);
         let found = found.iter().map(Vec::len).sum();
@@ -82,19 +81,8 @@ impl Workbench {
         assert_eq!(picture.len(), 3 * side * side, "a picture of {side} a side");
         let pixel = |index: usize| [0, 1, 2].map(|channel| picture[channel * side * side + index]);
         self.activations.set_input((0..side).map(|y| (0..side).map(move |x| pixel(y * side + x))));
-        Ok(forward(&self.network, self.input_size, &mut self.activations, &mut |_| {})?.each_ref().map(cells))
+        Ok(self.network.forward(&mut self.activations)?.each_ref().map(cells))
     }
-}
-
-fn forward<'a>(
-    network: &Network,
-    input_size: u32,
-    activations: &'a mut Activations,
-    watch: &mut dyn FnMut(&'static str),
-) -> Result<[Grid<'a>; 3], DetectorError> {
-    network
-        .forward_watched(activations, watch)
-        .map_err(|source| DetectorError::RunNetwork { input_size, source: Box::new(source) })
 }
 
 /// A grid without the border between its rows.
