@@ -7,7 +7,7 @@ pub(crate) mod control;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headwater_camera::StopSignal;
 use headwater_carbon::{Deferral, Follower, Notice, Outlook, Provider};
@@ -18,6 +18,8 @@ use crate::outbox::Outbox;
 
 /// How often the present is read from what is known.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two decisions on uploads while nothing new is known.
+const DECISION_INTERVAL: Duration = Duration::from_secs(10);
 /// How long an alert lasts after what it is about was last seen, milliseconds.
 const ALERT_MS: i64 = 30_000;
 
@@ -60,23 +62,25 @@ pub(crate) struct CarbonWatch {
 impl CarbonWatch {
     /// Asks until stopped. Blocks for as long as a question takes.
     pub(crate) fn run(mut self, stop: &StopSignal) {
+        let mut decided: Option<(Instant, bool)> = None;
         loop {
             let now_ms = clock::now_ms();
-            if now_ms >= self.follower.due_ms() {
+            if self.follower.is_due(now_ms) {
                 let answer = self.provider.fetch(now_ms);
                 say(self.follower.answered(clock::now_ms(), answer));
             }
             let now_ms = clock::now_ms();
             let (outlook, notice) = self.follower.outlook(now_ms);
             say(notice);
-            self.outbox.defer(self.deferral.waits(now_ms, &outlook, self.alert.lasts(now_ms)));
-            self.outlooks.send_if_modified(|known| {
-                let is_new = known.as_deref() != Some(&outlook);
-                if is_new {
-                    *known = Some(Arc::new(outlook));
-                }
-                is_new
-            });
+            let is_new = self.outlooks.borrow().as_deref() != Some(&outlook);
+            let alert = self.alert.lasts(now_ms);
+            if is_new || decided.is_none_or(|(at, was)| was != alert || at.elapsed() >= DECISION_INTERVAL) {
+                decided = Some((Instant::now(), alert));
+                self.outbox.defer(self.deferral.waits(now_ms, &outlook, alert));
+            }
+            if is_new {
+                self.outlooks.send_replace(Some(Arc::new(outlook)));
+            }
             if stop.wait(LOOK_INTERVAL) {
                 return;
             }

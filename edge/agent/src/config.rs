@@ -34,7 +34,7 @@ pub struct Config {
     /// A safetensors file to use instead of the bundled weights.
     #[serde(default)]
     pub weights: Option<PathBuf>,
-    /// Threads that one detection computes on.
+    /// Threads to detect on: all of them on one frame, or a frame each where frames of as many cameras wait.
     #[serde(default = "default_threads")]
     pub detector_threads: usize,
     /// A camera each; none makes an agent of sensors only.
@@ -243,8 +243,8 @@ pub enum ConfigError {
     #[error("reading the configuration {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     /// The file is not TOML, has an unknown key or a value of the wrong type.
-    #[error("reading the configuration {}", path.display())]
-    Parse { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("line {line} of the configuration {}", path.display())]
+    Parse { path: PathBuf, line: usize, source: Box<toml::de::Error> },
     /// The values do not make sense; every one that does not is named.
     #[error("the configuration cannot be used:{}", listed(problems))]
     Invalid { problems: Vec<Problem> },
@@ -277,7 +277,13 @@ impl Config {
     pub fn load(path: &Path, overrides: Overrides) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let parse = |source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) };
+        let parse = |mut source: toml::de::Error| {
+            let before = source.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            // It would quote the line, and with it a password.
+            source.set_input(None);
+            ConfigError::Parse { path: path.to_owned(), line, source: Box::new(source) }
+        };
         let mut config: Self = toml::from_str(&text).map_err(parse)?;
         config.apply(overrides);
         config.validate()?;

@@ -1,25 +1,26 @@
-//! The detector's thread: takes the newest frame of each camera in turn, detects, and makes rows of what it saw.
+//! The detection thread: takes the newest frame of each camera in turn, detects, and makes rows of what it saw.
 //!
-//! One thread for all cameras, so that the time of a detection is the time of that detection and not of a queue. Carbon
+//! One thread for all cameras, so that the time of a detection is the time of that detection and not of a queue; where
+//! frames of several cameras wait, as many as there are threads are detected at once ([`batch`]). Carbon
 //! control stands here because here is where effort is spent, and settings that change while the agent runs are taken
 //! over here, between two frames.
 
+pub(crate) mod batch;
 pub(crate) mod watched;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use headwater_camera::{Board, Taken};
-use headwater_detector::{Detector, DetectorError};
 use headwater_proto::batch::frames::FrameRow;
-use headwater_sensors::EnergyAccount;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock;
 use crate::config::Config;
 use crate::error::chain;
 use crate::intake::{Item, Observation};
-use crate::metered::{self, Metered};
+use crate::metered::Metered;
+use batch::{BatchDetector, Job};
 use watched::WatchedCamera;
 
 /// The class that `persons_detected` counts.
@@ -28,35 +29,26 @@ const PERSON: &str = "person";
 /// What the detector's thread needs.
 pub(crate) struct Watch {
     pub(crate) device_id: Arc<str>,
-    pub(crate) detector: Detector,
-    /// Threads that a detection computes on.
-    pub(crate) threads: usize,
+    pub(crate) detector: BatchDetector,
     pub(crate) board: Arc<Board>,
     pub(crate) cameras: Vec<WatchedCamera>,
     pub(crate) settings: watch::Receiver<Arc<Config>>,
-    pub(crate) energy: Arc<EnergyAccount>,
     pub(crate) intake: mpsc::Sender<Item>,
 }
 
 impl Watch {
     /// Detects until every camera is closed, or nobody takes the rows any more.
     pub(crate) fn run(mut self) {
-        while let Some(taken) = self.board.take() {
-            self.follow_settings();
-            let observation = match self.look(&taken) {
-                None => continue,
-                Some(Ok(observation)) => observation,
-                Some(Err(error)) => {
-                    // The frame is counted as not looked at; the next one may be good.
-                    let camera = &self.cameras[taken.camera];
-                    camera.live.count_skipped(1);
-                    let reason = chain(&error);
-                    tracing::warn!(camera = %camera.id, frame = taken.frame.number, %reason, "frame not detected");
-                    continue;
-                }
-            };
-            if self.intake.blocking_send(Item::Observation(observation)).is_err() {
+        loop {
+            let taken = self.board.take(self.detector.at_once());
+            if taken.is_empty() {
                 return;
+            }
+            self.follow_settings();
+            for observation in self.look(&taken) {
+                if self.intake.blocking_send(Item::Observation(observation)).is_err() {
+                    return;
+                }
             }
         }
     }
@@ -74,18 +66,35 @@ impl Watch {
         }
     }
 
-    fn look(&mut self, taken: &Taken) -> Option<Result<Observation, DetectorError>> {
-        let camera = self.cameras.get_mut(taken.camera)?;
-        camera.follow_carbon(clock::now_ms(), Instant::now());
-        let tier = camera.tier();
-        let picture = &taken.frame.picture;
-        let options = camera.options(tier);
-        let (detector, energy) = (&self.detector, &self.energy);
-        let metered = match metered::detect(detector, self.threads, energy, &camera.id, picture, &options) {
-            Ok(metered) => metered,
-            Err(error) => return Some(Err(error)),
+    /// Detects in frames of as many cameras, and says what was seen.
+    fn look<'a>(&mut self, taken: &'a [Taken]) -> Vec<Observation> {
+        let (now_ms, now) = (clock::now_ms(), Instant::now());
+        let job = |taken: &'a Taken| {
+            let camera = &mut self.cameras[taken.camera];
+            camera.follow_carbon(now_ms, now);
+            Job { camera: Arc::clone(&camera.id), picture: &taken.frame.picture, options: camera.options() }
         };
+        let jobs: Vec<Job<'a>> = taken.iter().map(job).collect();
+        let detected = self.detector.detect(&jobs);
+        let seen = taken.iter().zip(jobs).zip(detected);
+        seen.filter_map(|((taken, job), detected)| match detected {
+            Ok(metered) => Some(self.see(taken, job.options.input_size, metered)),
+            Err(error) => {
+                // The frame is counted as not looked at; the next one may be good.
+                let camera = &self.cameras[taken.camera];
+                camera.live.count_skipped(1);
+                let reason = chain(&error);
+                tracing::warn!(camera = %camera.id, frame = taken.frame.number, %reason, "frame not detected");
+                None
+            }
+        })
+        .collect()
+    }
+
+    fn see(&mut self, taken: &Taken, tier: u32, metered: Metered) -> Observation {
         let Metered { detections, inference_ms, energy } = metered;
+        let camera = &mut self.cameras[taken.camera];
+        let picture = &taken.frame.picture;
         let mut frame = FrameRow {
             device_id: Arc::clone(&self.device_id),
             camera_id: Arc::clone(&camera.id),
@@ -107,7 +116,7 @@ impl Watch {
         frame.persons_detected = saturated(persons);
         frame.objects_detected = saturated(seen.detections.len());
         camera.live.count_frame(persons as u32, seen.detections.len() as u64, inference_ms, tier);
-        Some(Ok(Observation { frame, detections: seen.detections, events: seen.events }))
+        Observation { frame, detections: seen.detections, events: seen.events }
     }
 }
 

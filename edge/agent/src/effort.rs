@@ -1,30 +1,23 @@
 //! How much of a camera is looked at: what its settings say, and what carbon control leaves of it. Set by the detector's
 //! thread, asked by the camera's.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// The effort for one camera.
 #[derive(Debug)]
 pub(crate) struct Effort {
-    /// Whether frames in which nothing moves are left out.
-    is_gated: AtomicBool,
     /// Bits of an `f64`: frames a second at most.
     fps_max: AtomicU64,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { is_gated: AtomicBool::new(true), fps_max: AtomicU64::new(f64::INFINITY.to_bits()) }
+        Self { fps_max: AtomicU64::new(f64::INFINITY.to_bits()) }
     }
 }
 
 impl Effort {
-    pub(crate) fn set_gated(&self, is_gated: bool) {
-        self.is_gated.store(is_gated, Relaxed);
-    }
-
     /// Frames a second at most; infinite for all that come.
     pub(crate) fn set_fps_max(&self, fps_max: f64) {
         self.fps_max.store(fps_max.to_bits(), Relaxed);
@@ -52,7 +45,7 @@ impl Cadence {
             let interval_s = now.saturating_duration_since(before).as_secs_f64();
             self.interval_s += 0.2 * (interval_s - self.interval_s);
         }
-        if !moves && effort.is_gated.load(Relaxed) {
+        if !moves {
             return false;
         }
         let fps_max = effort.fps_max();
@@ -110,10 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_move_is_left_out_while_the_gate_is_on() {
-        let (effort, now) = (Effort::default(), Instant::now());
-        assert!(!Cadence::default().looks(&effort, false, now));
-        effort.set_gated(false);
-        assert!(Cadence::default().looks(&effort, false, now));
+    fn what_does_not_move_is_left_out() {
+        let now = Instant::now();
+        assert!(!Cadence::default().looks(&Effort::default(), false, now));
+        assert!(Cadence::default().looks(&Effort::default(), true, now));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 
 use headwater_camera::{CameraState, Vitals, VitalsSnapshot};
 use headwater_proto::batch::status::Acknowledgement;
+use headwater_sensors::SourceCounters;
 use headwater_spool::SpoolStats;
 use prometheus_client::metrics::histogram::Histogram;
 
@@ -52,6 +53,8 @@ pub struct AgentStatus {
     pub energy_mj_total: Option<f64>,
     /// Readings that were let go because they were not taken in time.
     pub dropped_readings: u64,
+    /// What was counted of each source of readings.
+    pub sensors: Vec<SourceCounters>,
     /// What became of the last command.
     pub control: Option<Acknowledgement>,
 }

@@ -13,6 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use headwater_camera::CameraState;
+use headwater_sensors::SourceCounters;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -48,6 +49,13 @@ struct DeviceLabels {
     device: String,
 }
 
+/// The labels of a sensor's series.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SourceLabels {
+    device: String,
+    source: String,
+}
+
 /// Serves `/metrics` and `/healthz` until told to stop.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<AgentState>, stop: CancellationToken) {
     let routes = Router::new()
@@ -63,7 +71,9 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<AgentState>, stop: C
 
 async fn show(State(state): State<Arc<AgentState>>) -> Response {
     const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match text(&state.status(), &state.inference_times) {
+    // The spool may be waiting for its disk.
+    let shown = tokio::task::spawn_blocking(move || text(&state.status(), &state.inference_times)).await;
+    match shown.unwrap_or(Err(fmt::Error)) {
         Ok(text) => ([(header::CONTENT_TYPE, TEXT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -83,6 +93,8 @@ pub(crate) fn text(status: &AgentStatus, times: &InferenceTimes) -> Result<Strin
     let mut registry = Registry::with_prefix("headwater_edge");
     register_cameras(&mut registry, status);
     registry.register("inference_ms", "Time of a detection, milliseconds", times.clone());
+    register_energy(&mut registry, status);
+    register_sensors(&mut registry, status);
     register_device(&mut registry, status);
     let mut text = String::new();
     encode(&mut text, &registry)?;
@@ -127,6 +139,37 @@ fn register_cameras(registry: &mut Registry, status: &AgentStatus) {
     gauge("camera_dark", "1 while the picture is black or covered", |camera| i64::from(camera.vitals.is_dark));
 }
 
+/// What detection took by camera, where that is known.
+fn register_energy(registry: &mut Registry, status: &AgentStatus) {
+    let family = Family::<Labels, Counter<f64, AtomicU64>>::default();
+    for camera in &status.cameras {
+        if let Some(energy_mj) = camera.energy_mj {
+            family.get_or_create(&labels(status, camera)).inc_by(energy_mj);
+        }
+    }
+    registry.register("camera_energy_mj", "Energy of the camera's detections, millijoules", family);
+}
+
+fn register_sensors(registry: &mut Registry, status: &AgentStatus) {
+    let labels =
+        |source: &SourceCounters| SourceLabels { device: status.device_id.clone(), source: source.source.clone() };
+    let mut counter = |name: &str, help: &str, count: fn(&SourceCounters) -> u64| {
+        let family = Family::<SourceLabels, Counter>::default();
+        for source in &status.sensors {
+            family.get_or_create(&labels(source)).inc_by(count(source));
+        }
+        registry.register(name, help, family);
+    };
+    counter("sensor_readings", "Readings of the source", |source| source.readings);
+    counter("sensor_rejected", "Lines, messages or rows from which nothing could be read", |source| source.rejected);
+    counter("sensor_failures", "Times the source could not be opened or read, or went away", |source| source.failures);
+    let family = Family::<SourceLabels, Gauge>::default();
+    for source in &status.sensors {
+        family.get_or_create(&labels(source)).set(i64::from(source.is_working));
+    }
+    registry.register("sensor_working", "1 while the source can be read", family);
+}
+
 fn register_device(registry: &mut Registry, status: &AgentStatus) {
     let device = DeviceLabels { device: status.device_id.clone() };
     let mut counter = |name: &str, help: &str, count: u64| {
@@ -138,6 +181,8 @@ fn register_device(registry: &mut Registry, status: &AgentStatus) {
     counter("sent_messages", "Messages that the broker took", status.sent_messages);
     counter("rejected_messages", "Messages that the broker will never take", status.rejected_messages);
     let spool = &status.spool;
+    counter("spool_appended_messages", "Messages put on disk", spool.appended_records);
+    counter("spool_acked_messages", "Messages on disk that are done with", spool.acked_records);
     counter("spool_dropped_rows", "Rows dropped because the spool was full", spool.dropped_rows);
     counter("spool_expired_rows", "Rows dropped because they were too old", spool.expired_rows);
     counter("spool_lost_rows", "Rows that the disk did not take", status.lost_rows);
@@ -180,7 +225,13 @@ mod tests {
 
     #[test]
     fn the_text_has_a_line_a_number() {
-        let camera = CameraSnapshot { camera_id: "door".into(), frames: 7, tier: 416, ..CameraSnapshot::default() };
+        let camera = CameraSnapshot {
+            camera_id: "door".into(),
+            frames: 7,
+            tier: 416,
+            energy_mj: Some(900.0),
+            ..CameraSnapshot::default()
+        };
         let status = AgentStatus {
             device_id: "north".into(),
             cameras: vec![camera],
@@ -188,6 +239,7 @@ mod tests {
             is_held: true,
             spool: SpoolStats { expired_rows: 3, oldest_age_ms: Some(2500), ..SpoolStats::default() },
             energy_mj_total: Some(1500.0),
+            sensors: vec![SourceCounters { source: "csv:a".into(), rejected: 4, ..SourceCounters::default() }],
             ..AgentStatus::default()
         };
         let times = inference_times();
@@ -198,6 +250,9 @@ mod tests {
             r#"headwater_edge_tier_pixels{device="north",camera="door"} 416"#,
             r#"headwater_edge_sent_rows_total{device="north"} 5"#,
             r#"headwater_edge_energy_mj_total{device="north"} 1500.0"#,
+            r#"headwater_edge_camera_energy_mj_total{device="north",camera="door"} 900.0"#,
+            r#"headwater_edge_sensor_rejected_total{device="north",source="csv:a"} 4"#,
+            r#"headwater_edge_sensor_working{device="north",source="csv:a"} 0"#,
             r#"headwater_edge_spool_expired_rows_total{device="north"} 3"#,
             r#"headwater_edge_spool_oldest_age_s{device="north"} 2.5"#,
             r#"headwater_edge_spool_held{device="north"} 1.0"#,

@@ -49,6 +49,8 @@ pub(crate) struct Outbox {
     room: Notify,
     is_held: AtomicBool,
     is_deferred: AtomicBool,
+    /// Messages before this position were there when the wait began, and do not wait.
+    released: AtomicU64,
     lost_rows: AtomicU64,
     closed: AtomicBool,
 }
@@ -76,6 +78,7 @@ impl Outbox {
             room: Notify::new(),
             is_held: AtomicBool::new(false),
             is_deferred: AtomicBool::new(false),
+            released: AtomicU64::new(0),
             lost_rows: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         })
@@ -89,7 +92,8 @@ impl Outbox {
     /// Puts a message on disk; blocks on the disk. Where it fails and [`Outbox::waits_after`] says so, the message is to
     /// be put again once there is [`Outbox::room`].
     pub(crate) fn put(&self, message: &Message, rows: u32) -> Result<(), SpoolError> {
-        let put = self.lock().append(&to_bytes(message), rows, self.now());
+        let bytes = to_bytes(message);
+        let put = self.lock().append(&bytes, rows, self.now());
         let is_held = put.as_ref().is_err_and(|error| self.waits_after(error));
         if self.is_held.swap(is_held, Ordering::Relaxed) != is_held {
             match is_held {
@@ -118,16 +122,27 @@ impl Outbox {
         self.is_held.load(Ordering::Relaxed)
     }
 
-    /// Says whether messages wait on disk for cleaner electricity.
+    /// Says whether messages that come from now on wait on disk for cleaner electricity. Those that are there when a wait
+    /// begins have waited before, and go.
     pub(crate) fn defer(&self, is_deferred: bool) {
-        if self.is_deferred.swap(is_deferred, Ordering::Relaxed) && !is_deferred {
+        let was_deferred = self.is_deferred.load(Ordering::Acquire);
+        if is_deferred && !was_deferred {
+            self.released.store(self.lock().next(), Ordering::Release);
+        }
+        self.is_deferred.store(is_deferred, Ordering::Release);
+        if was_deferred && !is_deferred {
             self.changed.notify_one();
         }
     }
 
     /// Whether messages wait for cleaner electricity. Nothing waits for it once no more will come.
     pub(crate) fn is_deferred(&self) -> bool {
-        self.is_deferred.load(Ordering::Relaxed) && !self.is_closed()
+        self.is_deferred.load(Ordering::Acquire) && !self.is_closed()
+    }
+
+    /// Up to which position, that one not included, messages may go now.
+    pub(crate) fn sendable(&self) -> u64 {
+        if self.is_deferred() { self.released.load(Ordering::Acquire) } else { u64::MAX }
     }
 
     /// Counts rows that the disk did not take, and that are given up.
@@ -147,7 +162,8 @@ impl Outbox {
             rows: record.rows,
             message: from_bytes(&record.payload),
         };
-        Ok(self.lock().read(from, limit)?.into_iter().map(spooled).collect())
+        let records = self.lock().read(from, limit)?;
+        Ok(records.into_iter().map(spooled).collect())
     }
 
     /// Every message before a position is delivered; blocks on the disk.
@@ -280,6 +296,28 @@ mod tests {
         let outbox = Outbox::open(folder.path(), SpoolOptions::bounded(4096)).unwrap();
         (0..100).for_each(|seq| outbox.put(&message(seq), 1).unwrap());
         assert!(!outbox.is_held() && outbox.stats().dropped_rows > 50);
+    }
+
+    #[test]
+    fn what_is_there_when_a_wait_begins_does_not_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path(), SpoolOptions::bounded(1 << 20)).unwrap();
+        (0..3).for_each(|seq| outbox.put(&message(seq), 1).unwrap());
+        assert_eq!(outbox.sendable(), u64::MAX);
+        outbox.defer(true);
+        outbox.put(&message(3), 1).unwrap();
+        outbox.defer(true);
+        assert_eq!(outbox.sendable(), 3, "a wait that goes on releases nothing");
+        outbox.defer(false);
+        assert_eq!(outbox.sendable(), u64::MAX);
+        outbox.defer(true);
+        assert_eq!(outbox.sendable(), 4, "what waited through the first wait");
+        outbox.put(&message(4), 1).unwrap();
+        outbox.close();
+        assert!(
+            !outbox.is_deferred() && outbox.sendable() == u64::MAX,
+            "nothing waits for cleaner electricity at the end"
+        );
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) struct AgentState {
 }
 
 impl AgentState {
+    /// Everything that is counted, now. May wait for the spool's disk.
     pub(crate) fn status(&self) -> AgentStatus {
         let spool = self.outbox.stats();
         let intensity = self.outlook.borrow().as_ref().map(|outlook| outlook.current.g_per_kwh);
@@ -58,6 +59,7 @@ impl AgentState {
             is_deferred: self.outbox.is_deferred(),
             energy_mj_total: self.energy.total_mj(),
             dropped_readings: self.sensors.dropped(),
+            sensors: self.sensors.counters(),
             control: self.settings.acknowledgement(),
         }
     }

@@ -165,7 +165,7 @@ impl Uplink {
             producer: producer(&self.client, heard.clone())?,
             heard,
             in_flight: VecDeque::new(),
-            next: self.outbox.acked(),
+            next: self.on_disk(|outbox| Ok(outbox.acked())).await?,
         };
         let ended = self.deliver(&mut session).await;
         let producer = session.producer;
@@ -195,9 +195,14 @@ impl Uplink {
 
     /// Reads from disk and hands to librdkafka, as far as the window goes.
     async fn fill(&self, session: &mut Session) -> Result<(), UplinkError> {
-        while !self.outbox.is_deferred() && session.in_flight.len() < WINDOW_MESSAGES {
-            let limit = ReadLimit { records: WINDOW_MESSAGES - session.in_flight.len(), bytes: READ_BYTES };
+        loop {
             let from = session.next;
+            let sendable = usize::try_from(self.outbox.sendable().saturating_sub(from)).unwrap_or(usize::MAX);
+            let records = sendable.min(WINDOW_MESSAGES.saturating_sub(session.in_flight.len()));
+            if records == 0 {
+                return Ok(());
+            }
+            let limit = ReadLimit { records, bytes: READ_BYTES };
             let spooled = self.on_disk(move |outbox| outbox.read(from, limit)).await?;
             if spooled.is_empty() {
                 return Ok(());
@@ -207,7 +212,6 @@ impl Uplink {
                 session.send(spooled)?;
             }
         }
-        Ok(())
     }
 
     async fn delivered(&mut self, session: &mut Session, result: Result<(), KafkaError>) -> Result<(), UplinkError> {

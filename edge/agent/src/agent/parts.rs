@@ -20,6 +20,7 @@ use crate::carbon::{Alert, CarbonWatch, OutlookWatch};
 use crate::clock;
 use crate::config::{CameraConfig, Config};
 use crate::detection::Watch;
+use crate::detection::batch::BatchDetector;
 use crate::detection::watched::{WatchError, WatchedCamera};
 use crate::effort::{Cadence, Effort};
 use crate::error::AgentError;
@@ -163,7 +164,9 @@ fn watch(
     alert: &Arc<Alert>,
     intake: mpsc::Sender<crate::intake::Item>,
 ) -> Result<Watch, AgentError> {
-    let means = means(config, &detector, &state.outlook);
+    let detector = BatchDetector::new(detector, config.detector_threads, Arc::clone(&state.energy))
+        .map_err(|source| AgentError::Detector { source: Box::new(source) })?;
+    let (means, findable) = (means(config, detector.model_name(), &state.outlook), detector.classes());
     let alert_classes = config.carbon.control.as_ref().map(|control| control.alert_classes.clone()).unwrap_or_default();
     let mut cameras = Vec::new();
     for ((camera, live), effort) in config.cameras.iter().zip(&state.cameras).zip(efforts) {
@@ -175,6 +178,7 @@ fn watch(
             Arc::clone(effort),
             control,
             alert_classes.clone(),
+            findable,
             Arc::clone(alert),
         );
         cameras.push(watched.map_err(|source| failed(WatchError::from(source)))?);
@@ -182,22 +186,17 @@ fn watch(
     Ok(Watch {
         device_id: state.device_id.as_str().into(),
         detector,
-        threads: config.detector_threads,
         board: Arc::clone(board),
         cameras,
         settings: state.settings.watch(),
-        energy: Arc::clone(&state.energy),
         intake,
     })
 }
 
-fn means(config: &Config, detector: &Detector, outlook: &OutlookWatch) -> Means {
-    let machine = match config.energy.busy_watts {
-        Some(busy_watts) => Machine { busy_watts, ..Machine::default() },
-        None => Machine::default(),
-    };
+fn means(config: &Config, model: &str, outlook: &OutlookWatch) -> Means {
+    let machine = config.energy.busy_watts.map_or_else(Machine::default, |busy_watts| Machine { busy_watts });
     let settings = config.carbon.control.clone();
-    Means { settings, model: detector.model_name().to_owned(), machine, outlook: outlook.clone() }
+    Means { settings, model: model.to_owned(), machine, outlook: outlook.clone() }
 }
 
 fn load_detector(config: &Config) -> Result<Detector, AgentError> {

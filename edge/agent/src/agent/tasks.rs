@@ -109,7 +109,8 @@ async fn beat(
             _ = ticks.tick() => {}
             () = soon.notified() => {}
         }
-        let status = state.status();
+        let told = Arc::clone(&state);
+        let Ok(status) = tokio::task::spawn_blocking(move || told.status()).await else { return };
         let beat = heartbeat(&status, &before, then.elapsed().as_millis() as u64, clock::now_ms());
         (before, then) = (status, Instant::now());
         if items.send(Item::Heartbeat(Box::new(beat))).await.is_err() {

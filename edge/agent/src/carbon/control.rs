@@ -21,8 +21,6 @@ pub(crate) struct Setting {
     pub(crate) tier: u32,
     /// Frames a second at most; infinite for all that come.
     pub(crate) fps_max: f64,
-    /// Whether a frame in which nothing moves is left out, as far as the camera's motion gate is on.
-    pub(crate) gate: bool,
     /// Steps down from the best of the ways to look, for people.
     pub(crate) step: usize,
 }
@@ -51,13 +49,14 @@ pub(crate) struct CameraControl {
 
 impl Means {
     /// The ways to look at a camera on this machine: those of the table whose model runs here, at the camera's tiers, at
-    /// no more than its frame rate.
+    /// no more than its frame rate, with or without a motion gate as the camera has it. The gate is no knob: the table
+    /// has what it costs where something moves all the time, and not what it saves where nothing does.
     fn ways(&self, camera: &CameraConfig, settings: &ControlSettings) -> Vec<Configuration> {
         let fps_max = camera.fps.unwrap_or(f64::INFINITY);
         let mut ways = Table::measured().configurations(&self.machine, settings.measure);
         ways.retain(|way| {
-            let is_possible = way.model == self.model && (is_gated(camera) || !way.gate);
-            is_possible && camera.tiers.contains(&way.tier) && way.fps <= fps_max
+            let is_of_camera = way.gate == is_gated(camera) && camera.tiers.contains(&way.tier);
+            is_of_camera && way.model == self.model && way.fps <= fps_max
         });
         ways
     }
@@ -107,7 +106,7 @@ impl CameraControl {
         let (changed, reason) = (decision.changed, decision.reason);
         let step = controller.frontier().steps_down(index);
         let fps_max = way.fps.min(self.base.fps_max);
-        self.setting = Setting { tier: way.tier, fps_max, gate: way.gate, step };
+        self.setting = Setting { tier: way.tier, fps_max, step };
         if changed {
             say(&outlook, &self.setting, reason.name());
         }
@@ -120,12 +119,56 @@ fn base(camera: &CameraConfig) -> Setting {
     Setting {
         tier: camera.tiers.first().copied().unwrap_or_default(),
         fps_max: camera.fps.unwrap_or(f64::INFINITY),
-        gate: true,
         step: 0,
     }
 }
 
 fn say(outlook: &Arc<Outlook>, setting: &Setting, reason: &str) {
-    let Setting { tier, fps_max, gate, .. } = setting;
-    tracing::info!(tier, fps_max, gate, intensity_g_per_kwh = outlook.current.g_per_kwh, reason, "carbon control");
+    let Setting { tier, fps_max, .. } = setting;
+    tracing::info!(tier, fps_max, intensity_g_per_kwh = outlook.current.g_per_kwh, reason, "carbon control");
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_carbon::{Intensity, Origin};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::config::SourceKind;
+
+    fn means() -> Means {
+        let current = Intensity { at_ms: 0, g_per_kwh: 400.0, origin: Origin::Measured };
+        let outlook = Outlook { current, past: vec![], forecast: vec![], source: "the grid".to_owned() };
+        Means {
+            settings: Some(ControlSettings::default()),
+            model: "nanodet-g".to_owned(),
+            machine: Machine::default(),
+            outlook: watch::channel(Some(Arc::new(outlook))).1,
+        }
+    }
+
+    #[test]
+    fn the_motion_gate_stays_as_the_camera_has_it() {
+        let ungated = CameraConfig { tiers: vec![416, 320], fps: Some(5.0), ..CameraConfig::synthetic("door", None) };
+        let gated = CameraConfig { source: SourceKind::Rtsp, ..ungated.clone() };
+        assert!(is_gated(&gated) && !is_gated(&ungated));
+        for camera in [ungated, gated] {
+            let ways = means().ways(&camera, &ControlSettings::default());
+            assert!(ways.iter().all(|way| way.gate == is_gated(&camera) && way.fps <= 5.0 && way.tier != 256));
+            assert!(ways.iter().any(|way| way.tier == 416) && ways.iter().any(|way| way.tier == 320));
+        }
+    }
+
+    #[test]
+    fn an_alert_has_the_best_way_and_settings_that_leave_none_let_control_rest() {
+        let mut camera = CameraConfig { tiers: vec![320, 416], ..CameraConfig::synthetic("door", None) };
+        let mut control = CameraControl::new(&camera, means()).unwrap();
+        let Setting { tier, fps_max, step } = *control.setting(0, Instant::now(), true);
+        assert_eq!((tier, fps_max, step), (416, 10.0, 0));
+        camera.tiers = vec![512];
+        control.follow(&camera);
+        let Setting { tier, fps_max, step } = *control.setting(1, Instant::now(), true);
+        assert_eq!((tier, fps_max, step), (512, f64::INFINITY, 0), "no way of the table has this tier");
+        assert!(CameraControl::new(&camera, means()).is_err());
+    }
 }

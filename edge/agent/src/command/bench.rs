@@ -2,7 +2,11 @@
 //!
 //! The frames of a clip, or drawn ones, are decoded before the clock runs; then each input size gets its time, and the
 //! median and the slow end of its detections are told, with joules a frame by the best method that the machine has.
+//! With several threads it is measured twice: all of them on one frame, as for one camera, and each on a frame of its own,
+//! as for many. Beside the table stand what a start costs, from the weights to the first detection, and the memory that the
+//! process took at most.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,11 +20,14 @@ use headwater_sensors::{EnergyAccount, EnergySettings, Host};
 use tokio_util::sync::CancellationToken;
 
 use super::{CommandError, print};
+use crate::detection::batch::{BatchDetector, Job};
 use crate::error::AgentError;
-use crate::metered::{self, Metered};
+use crate::metered::Metered;
 
 /// Frames that are kept in memory.
 const FRAMES_MAX: usize = 64;
+/// Threads at most.
+const THREADS_MAX: usize = 64;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -30,7 +37,7 @@ pub struct BenchArgs {
     /// Input sizes of the network in pixels, multiples of 32
     #[arg(long, value_delimiter = ',', default_values_t = [416, 320, 256], value_name = "PIXELS")]
     sizes: Vec<u32>,
-    /// Threads that one detection computes on
+    /// Threads; with several, on one frame and on a frame each
     #[arg(long, value_delimiter = ',', default_values_t = [1], value_name = "N")]
     threads: Vec<usize>,
     /// Seconds for each line of the table
@@ -48,6 +55,9 @@ pub struct BenchArgs {
 struct Line {
     size: u32,
     threads: usize,
+    at_once: usize,
+    elapsed: Duration,
+    /// Of each detection.
     times_ms: Vec<f64>,
     energy_mj: Option<f64>,
     method: &'static str,
@@ -62,16 +72,22 @@ pub(super) fn bench(args: &BenchArgs, shutdown: &CancellationToken) -> Result<()
     let settings = EnergySettings { busy_watts: args.busy_watts, ..EnergySettings::default() };
     let frames = frames(args)?;
     let mut text = String::new();
-    for threads in &args.threads {
-        let detector = load(args, *threads)?;
+    let patience = Duration::from_secs_f64(args.seconds.clamp(0.1, 3600.0));
+    for &threads in &args.threads {
+        let threads = threads.clamp(1, THREADS_MAX);
+        let energy = EnergyAccount::open(&settings, &Host::default())
+            .map_err(|source| CommandError::Agent(AgentError::Energy { source: Box::new(source) }))?;
+        let started = Instant::now();
+        let detector = load(args, threads, energy)?;
         if text.is_empty() {
-            text = heading(detector.model_name(), &frames);
+            let size = args.sizes.first().copied().unwrap_or(DetectOptions::default().input_size);
+            Run { detector: &detector, frames: &frames, size, threads, at_once: 1 }.look(&mut frames.iter())?;
+            text = heading(detector.model_name(), &frames, started.elapsed());
         }
-        for size in &args.sizes {
-            let energy = EnergyAccount::open(&settings, &Host::default())
-                .map_err(|source| CommandError::Agent(AgentError::Energy { source: Box::new(source) }))?;
-            let run = Run { detector: &detector, frames: &frames, energy: &energy, size: *size, threads: *threads };
-            let line = run.measure(Duration::from_secs_f64(args.seconds.clamp(0.1, 3600.0)), shutdown)?;
+        let ways: BTreeSet<usize> = [1, detector.at_once()].into();
+        for (at_once, &size) in ways.iter().flat_map(|&at_once| args.sizes.iter().map(move |size| (at_once, size))) {
+            let run = Run { detector: &detector, frames: &frames, size, threads, at_once };
+            let line = run.measure(patience, shutdown)?;
             if shutdown.is_cancelled() {
                 return print(&text);
             }
@@ -79,42 +95,54 @@ pub(super) fn bench(args: &BenchArgs, shutdown: &CancellationToken) -> Result<()
             written.expect("a String takes every text");
         }
     }
+    if let Some(bytes) = peak_memory_bytes() {
+        let written = writeln!(text, "memory: {} MB at most, with {} frames decoded", bytes / 1_000_000, frames.len());
+        written.expect("a String takes every text");
+    }
     print(&text)
 }
 
+/// The most memory that the process had at once, by `/proc`; nothing where there is none.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 struct Run<'a> {
-    detector: &'a Detector,
+    detector: &'a BatchDetector,
     frames: &'a [Picture],
-    energy: &'a EnergyAccount,
     size: u32,
     threads: usize,
+    /// Frames that are detected at once.
+    at_once: usize,
 }
 
 impl Run<'_> {
     fn measure(&self, patience: Duration, shutdown: &CancellationToken) -> Result<Line, CommandError> {
-        let options = DetectOptions { input_size: self.size, ..DetectOptions::default() };
-        let failed = |source| CommandError::Detect { source: Box::new(source) };
-        let camera: Arc<str> = "bench".into();
-        let look = |picture| {
-            metered::detect(self.detector, self.threads, self.energy, &camera, picture, &options).map_err(failed)
-        };
-        // The first detection lays out its buffers.
-        look(&self.frames[0])?;
+        let mut pictures = self.frames.iter().cycle();
+        // The first detections lay out their buffers.
+        self.look(&mut pictures)?;
         let started = Instant::now();
-        let mut line =
-            Line { size: self.size, threads: self.threads, times_ms: Vec::new(), energy_mj: None, method: "none" };
-        let mut energy_mj = Some(0.0);
-        for picture in self.frames.iter().cycle() {
-            if (started.elapsed() >= patience && line.times_ms.len() >= 3) || shutdown.is_cancelled() {
-                break;
+        let (mut times_ms, mut energy_mj, mut method) = (Vec::new(), Some(0.0), "none");
+        while (started.elapsed() < patience || times_ms.len() < 3) && !shutdown.is_cancelled() {
+            for Metered { inference_ms, energy, .. } in self.look(&mut pictures)? {
+                times_ms.push(inference_ms);
+                energy_mj = energy_mj.zip(energy.energy_mj).map(|(sum, more)| sum + more);
+                method = energy.method;
             }
-            let Metered { inference_ms, energy, .. } = look(picture)?;
-            line.times_ms.push(inference_ms);
-            energy_mj = energy_mj.zip(energy.energy_mj).map(|(sum, more)| sum + more);
-            line.method = energy.method;
         }
-        line.energy_mj = energy_mj;
-        Ok(line)
+        let Self { size, threads, at_once, .. } = *self;
+        Ok(Line { size, threads, at_once, elapsed: started.elapsed(), times_ms, energy_mj, method })
+    }
+
+    /// Detects in the next frames.
+    fn look<'a>(&self, pictures: &mut impl Iterator<Item = &'a Picture>) -> Result<Vec<Metered>, CommandError> {
+        let camera: Arc<str> = "bench".into();
+        let options = DetectOptions { input_size: self.size, ..DetectOptions::default() };
+        let jobs = pictures.take(self.at_once).map(|picture| Job { camera: Arc::clone(&camera), picture, options });
+        let detected = self.detector.detect(&jobs.collect::<Vec<_>>()).into_iter().collect::<Result<_, _>>();
+        detected.map_err(|source| CommandError::Detect { source: Box::new(source) })
     }
 }
 
@@ -133,20 +161,22 @@ fn frames(args: &BenchArgs) -> Result<Vec<Picture>, CommandError> {
     if frames.is_empty() { Err(CommandError::NoFrames) } else { Ok(frames) }
 }
 
-fn load(args: &BenchArgs, threads: usize) -> Result<Detector, CommandError> {
-    let threads = NonZeroUsize::new(threads.min(64)).unwrap_or(NonZeroUsize::MIN);
-    let options = LoadOptions { threads, ..LoadOptions::default() };
-    let loaded = Detector::of_file_or_bundled(args.weights.as_deref(), options);
+fn load(args: &BenchArgs, threads: usize, energy: EnergyAccount) -> Result<BatchDetector, CommandError> {
+    let options =
+        LoadOptions { threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN), ..LoadOptions::default() };
+    let loaded = Detector::of_file_or_bundled(args.weights.as_deref(), options)
+        .and_then(|detector| BatchDetector::new(detector, threads, Arc::new(energy)));
     loaded.map_err(|source| CommandError::Detect { source: Box::new(source) })
 }
 
-fn heading(model: &str, frames: &[Picture]) -> String {
+fn heading(model: &str, frames: &[Picture], start: Duration) -> String {
     let Picture { width, height, .. } = &frames[0];
     let architecture = std::env::consts::ARCH;
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     format!(
-        "{model}, frames of {width}×{height}, {architecture} with {cores} cores\n\
-         size  threads  frames/s  median ms     p95 ms  joules/frame  method\n"
+        "{model}, frames of {width}×{height}, {architecture} with {cores} cores, {:.0} ms from weights to first detection\n\
+         size  threads  at once  frames/s  median ms     p95 ms  joules/frame  method\n",
+        start.as_secs_f64() * 1000.0
     )
 }
 
@@ -155,8 +185,12 @@ fn said(line: &Line) -> String {
     times_ms.sort_by(f64::total_cmp);
     let at = |part: f64| times_ms[((times_ms.len() - 1) as f64 * part).round() as usize];
     let frames = times_ms.len() as f64;
-    let fps = frames * 1000.0 / times_ms.iter().sum::<f64>();
+    let fps = frames / line.elapsed.as_secs_f64();
     let joules = line.energy_mj.map_or("-".to_owned(), |energy_mj| format!("{:.3}", energy_mj / 1000.0 / frames));
-    let Line { size, threads, method, .. } = line;
-    format!("{size:>4}  {threads:>7}  {fps:>8.1}  {:>9.1}  {:>9.1}  {joules:>12}  {method}", at(0.5), at(0.95))
+    let Line { size, threads, at_once, method, .. } = line;
+    format!(
+        "{size:>4}  {threads:>7}  {at_once:>7}  {fps:>8.1}  {:>9.1}  {:>9.1}  {joules:>12}  {method}",
+        at(0.5),
+        at(0.95)
+    )
 }

@@ -190,3 +190,18 @@ fn a_password_is_in_no_description_and_no_problem() {
     let error = parsed(&text.replace("rtsp://", "rtspx://")).validate().unwrap_err().to_string();
     assert!(error.contains("cameras[0].url") && !error.contains("secret"), "{error}");
 }
+
+#[test]
+fn a_line_that_cannot_be_read_is_named_and_not_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edge.toml");
+    let camera = "device_id = 'a'\n[[cameras]]\nid = 'door'\nsource = 'rtsp'\n";
+    for line in
+        ["password = 'hunter2", "password = ['hunter2']", "password = { text = 'hunter2' }", "paswort = 'hunter2'"]
+    {
+        std::fs::write(&path, format!("{camera}{line}\n")).unwrap();
+        let error = crate::error::chain(&Config::load(&path, Overrides::default()).unwrap_err());
+        assert!(error.starts_with("line 5 of the configuration "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,8 +1,9 @@
-//! What the detector's thread knows of one camera: what to look for, which thing is which, and where things are counted.
+//! What the detection thread knows of one camera: what to look for, which thing is which, and where things are counted.
 //!
 //! Detection is asked for more than is reported: boxes of low confidence carry on what is tracked already, so that a
 //! person who is half hidden does not flicker. What is reported is what is sure enough by itself, and what is tracked.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -40,6 +41,8 @@ pub(crate) struct WatchedCamera {
     effort: Arc<Effort>,
     control: CameraControl,
     alert_classes: Vec<String>,
+    /// What the network can tell apart.
+    findable: ClassSet,
     /// Of this camera, and of any.
     alerts: [Arc<Alert>; 2],
     tier: u32,
@@ -70,6 +73,7 @@ impl WatchedCamera {
         effort: Arc<Effort>,
         control: CameraControl,
         alert_classes: Vec<String>,
+        findable: ClassSet,
         any_alert: Arc<Alert>,
     ) -> Result<Self, TrackError> {
         let mut camera = Self {
@@ -78,6 +82,7 @@ impl WatchedCamera {
             effort,
             control,
             alert_classes,
+            findable,
             alerts: [Arc::default(), any_alert],
             tier: config.tiers.first().copied().unwrap_or_default(),
             threshold: config.threshold,
@@ -98,6 +103,7 @@ impl WatchedCamera {
     }
 
     fn take_over(&mut self, config: &CameraConfig) -> Result<(), TrackError> {
+        self.warn_of_unfindable(config);
         self.threshold = config.threshold;
         // What nobody is told of by itself begins no track either.
         let confidence_start = config.tracking.confidence_start.max(config.threshold);
@@ -128,23 +134,27 @@ impl WatchedCamera {
         Ok(())
     }
 
+    /// Says which classes are asked for that the network does not know: they would be waited for in vain.
+    fn warn_of_unfindable(&self, config: &CameraConfig) {
+        let of_places =
+            config.zones.iter().map(|zone| &zone.classes).chain(config.lines.iter().map(|line| &line.classes));
+        let asked: BTreeSet<&String> = of_places.flatten().chain(&config.classes).chain(&self.alert_classes).collect();
+        for class in asked.into_iter().filter(|name| !is_findable(self.findable, name)) {
+            tracing::warn!(camera = config.id, class, "the network does not know this class and will never find it");
+        }
+    }
+
     /// Takes over what carbon control asks for now.
     pub(crate) fn follow_carbon(&mut self, now_ms: i64, now: Instant) {
         let setting = self.control.setting(now_ms, now, self.alerts[0].lasts(now_ms));
         self.tier = setting.tier;
         self.effort.set_fps_max(setting.fps_max);
-        self.effort.set_gated(setting.gate);
         self.live.set_carbon_step(setting.step);
     }
 
-    /// The input size of the network, pixels.
-    pub(crate) fn tier(&self) -> u32 {
-        self.tier
-    }
-
-    /// How to detect at an input size.
-    pub(crate) fn options(&self, input_size: u32) -> DetectOptions {
-        DetectOptions { input_size, ..self.options }
+    /// How to detect now.
+    pub(crate) fn options(&self) -> DetectOptions {
+        DetectOptions { input_size: self.tier, ..self.options }
     }
 
     /// Takes what was detected in a frame, `steady_ms` on a clock that nobody sets.
@@ -166,6 +176,10 @@ impl WatchedCamera {
         }
         seen
     }
+}
+
+fn is_findable(findable: ClassSet, name: &str) -> bool {
+    ClassId::from_name(name).is_some_and(|class| findable.contains(class))
 }
 
 /// The classes of these names; all where none is named.

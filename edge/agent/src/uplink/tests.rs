@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use headwater_sensors::{BuiltIn, MethodChoice};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, AgentHandle};
 use crate::config::{CameraConfig, Config, Pace, SpoolSync, WhenFull};
 
 type Broker = MockCluster<'static, DefaultProducerContext>;
@@ -219,26 +219,32 @@ async fn what_was_not_delivered_waits_for_the_next_start() {
     assert_eq!(frames_in(&broker).len(), 60);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_spool_stops_the_cameras_and_loses_nothing() {
-    let (broker, data) = (broker(), tempfile::tempdir().unwrap());
+/// An agent whose broker is away and whose spool is full, with a camera that waits for room.
+async fn held(broker: &Broker, data: &Path, drain_ms: u64, shutdown: &CancellationToken) -> AgentHandle {
     let camera = CameraConfig { fps: Some(200.0), ..CameraConfig::synthetic("door", None) };
-    let shutdown = CancellationToken::new();
-    let mut config = config(&broker, data.path(), camera);
-    config.uplink.drain_ms = 30_000;
+    let mut config = config(broker, data, camera);
+    config.uplink.drain_ms = drain_ms;
     config.spool.max_bytes = 1 << 20;
     config.spool.when_full = WhenFull::StopCameras;
     config.batch.rows = 1;
     broker.broker_down(1).unwrap();
     let agent = Agent::start(config, shutdown.clone()).await.unwrap();
     until(|| agent.status().is_held).await;
+    agent
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_stops_the_cameras_and_loses_nothing() {
+    let (broker, data) = (broker(), tempfile::tempdir().unwrap());
+    let shutdown = CancellationToken::new();
+    let agent = held(&broker, data.path(), 30_000, &shutdown).await;
     let skipped = |status: &crate::live::AgentStatus| status.cameras[0].skipped;
     let then = skipped(&agent.status());
     until(|| skipped(&agent.status()) > then + 50).await;
     assert!(agent.status().spool.bytes <= 1 << 20);
     broker.broker_up(1).unwrap();
-    let held = agent.status().cameras[0].frames;
-    until(|| agent.status().cameras[0].frames > held + 50).await;
+    let then = agent.status().cameras[0].frames;
+    until(|| agent.status().cameras[0].frames > then + 50).await;
     shutdown.cancel();
     let watch = agent.watch();
     let report = agent.join().await.unwrap();
@@ -254,16 +260,8 @@ async fn a_full_spool_stops_the_cameras_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_does_not_keep_an_agent_from_stopping() {
     let (broker, data) = (broker(), tempfile::tempdir().unwrap());
-    let camera = CameraConfig { fps: Some(200.0), ..CameraConfig::synthetic("door", None) };
     let shutdown = CancellationToken::new();
-    let mut config = config(&broker, data.path(), camera);
-    config.uplink.drain_ms = 100;
-    config.spool.max_bytes = 1 << 20;
-    config.spool.when_full = WhenFull::StopCameras;
-    config.batch.rows = 1;
-    broker.broker_down(1).unwrap();
-    let agent = Agent::start(config, shutdown.clone()).await.unwrap();
-    until(|| agent.status().is_held).await;
+    let agent = held(&broker, data.path(), 100, &shutdown).await;
     shutdown.cancel();
     let watch = agent.watch();
     let report = agent.join().await.unwrap();

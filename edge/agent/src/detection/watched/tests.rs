@@ -12,7 +12,7 @@ fn camera(config: &CameraConfig) -> WatchedCamera {
     let (_, outlook) = tokio::sync::watch::channel(None);
     let means = Means { settings: None, model: "nanodet-g".into(), machine: Machine::default(), outlook };
     let control = CameraControl::new(config, means).unwrap();
-    WatchedCamera::new(config, live, Arc::default(), control, vec![], Arc::default()).unwrap()
+    WatchedCamera::new(config, live, Arc::default(), control, vec![], ClassSet::ALL, Arc::default()).unwrap()
 }
 
 fn settings() -> CameraConfig {
