@@ -5,24 +5,33 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-ENGINES = {"headwater": "headwater", "batch": "DataFusion, batch", "clink": "clink"}
+ENGINES = {"headwater": "headwater", "batch": "batch", "clink": "clink"}
+
+
+# What is left of a run without its start must be so much of the start for a figure to be said: starts vary, and some
+# engines look only now and then whether they are done.
+TELLING, CPU_TELLING = 0.2, 0.1
 
 
 def cost(taken, start, events):
-    """Millions of events a second, seconds of CPU a million events, and peak megabytes; starting is taken off."""
+    """Seconds of CPU a million events, millions of events a second, and peak megabytes; starting is taken off. Nothing
+    where the start hides it."""
     if taken is None or "failed" in taken:
         return None
     millions = events / 1e6
-    seconds = max(taken["seconds"] - start["seconds"], 1e-3)
-    cpu = max(taken["cpu"] - start["cpu"], 0)
-    return millions / seconds, cpu / millions, taken["bytes"] / 1e6
+    seconds = taken["seconds"] - start["seconds"]
+    speed = millions / seconds if seconds > TELLING * start["seconds"] else None
+    cpu = taken["cpu"] - start["cpu"]
+    cpu = cpu / millions if cpu > CPU_TELLING * start["cpu"] else None
+    return cpu, speed, taken["bytes"] / 1e6
 
 
 def line(name, events, taken, starts):
     parts = [name]
     for engine, of in taken.items():
         found = cost(of, starts[engine], events)
-        parts.append(f"{engine} {found[0]:.2f} M/s {found[1]:.3f} s {found[2]:.0f} MB" if found else f"{engine}: {of['failed']}")
+        cells = [shown(found, part) for part in range(3)]
+        parts.append(f"{engine} {cells[0]} s {cells[1]} M/s {cells[2]} MB" if found else f"{engine}: {of['failed']}")
     return "; ".join(parts)
 
 
@@ -37,9 +46,9 @@ def table(result):
     parallelism, starts = result["parallelism"], result["startup"]
     engines = [engine for engine in ENGINES if engine in starts]
     lines = [f"### Parallelism {parallelism}", ""]
-    titles = [f"{ENGINES[engine]}: {unit}" for unit in ("M events/s", "CPU s/M", "peak MB") for engine in engines]
+    titles = [f"{unit}: {ENGINES[engine]}" for unit in ("CPU s/M events", "M events/s", "peak MB") for engine in engines]
     others = [engine for engine in engines if engine != "headwater"] if "headwater" in engines else []
-    titles += [f"speed to {ENGINES[engine]}" for engine in others]
+    titles += [f"CPU of {ENGINES[engine]} to ours" for engine in others]
     lines += ["| query | " + " | ".join(titles) + " |", "|---|" + "---:|" * len(titles)]
     notes = []
     for query in result["queries"]:
@@ -50,19 +59,24 @@ def table(result):
             if costs[engine] is None:
                 notes.append(f"- {query['name']}, {ENGINES[engine]}: {taken['failed']}")
         cells = [shown(costs[engine], part) for part in range(3) for engine in engines]
-        cells += [ratio(costs["headwater"], costs[other]) for other in others]
+        cells += [ratio(costs[other], costs["headwater"]) for other in others]
         lines.append(f"| {query['name']}: {query['what']} | " + " | ".join(cells) + " |")
     begun = [f"{ENGINES[engine]} {start(starts[engine])}" for engine in engines]
-    lines += ["", f"Starting and ending, which is taken off: {', '.join(begun)}."]
+    lines += ["", f"Starting and ending, which is taken off: {', '.join(begun)}. Where what is left is less than a fifth of that (of CPU a tenth), nothing is said."]
     return lines + ([""] + notes if notes else [])
 
 
 def shown(found, part):
-    return "–" if found is None else (f"{found[0]:.2f}", f"{found[1]:.3f}", f"{found[2]:.0f}")[part]
+    if found is None or found[part] is None:
+        return "–"
+    return f"{found[part]:.{(3, 1, 0)[part]}f}"
 
 
-def ratio(ours, theirs):
-    return "–" if ours is None or theirs is None else f"{ours[0] / theirs[0]:.2f}×"
+def ratio(theirs, ours):
+    """How many times as much CPU the first takes as the second."""
+    if theirs is None or ours is None or not theirs[0] or not ours[0]:
+        return "–"
+    return f"{theirs[0] / ours[0]:.1f}×"
 
 
 def start(taken):
