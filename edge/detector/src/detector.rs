@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::classes::{ClassId, ClassSet};
@@ -135,6 +136,12 @@ impl Detector {
     /// until all have answered.
     pub fn on_each_thread<T: Send>(&self, ask: impl Fn() -> T + Sync) -> Vec<T> {
         self.threads.broadcast(|_| ask())
+    }
+
+    /// Does something for each item on this detector's threads, all at once where there are threads enough; what came of
+    /// each, in their order. Blocks until all is done.
+    pub fn for_each_at_once<T: Send, R: Send>(&self, items: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+        self.threads.install(|| items.into_par_iter().with_max_len(1).map(work).collect())
     }
 
     /// Runs on the current rayon pool.

@@ -2,7 +2,6 @@
 //! of them. Threads on frames of their own wait for nobody; threads on one frame meet after every layer.
 
 use std::sync::Arc;
-use std::thread;
 
 use headwater_camera::Picture;
 use headwater_detector::{ClassSet, DetectOptions, Detector, DetectorError};
@@ -56,12 +55,8 @@ impl BatchDetector {
         if jobs.len() < 2 || jobs.len() > self.lanes.len() {
             return jobs.iter().map(|job| self.look(&self.whole, self.threads, job)).collect();
         }
-        thread::scope(|scope| {
-            let lanes = self.lanes.iter().zip(jobs).map(|(lane, job)| scope.spawn(move || self.look(lane, 1, job)));
-            let lanes: Vec<_> = lanes.collect();
-            let ended = lanes.into_iter().map(|lane| lane.join());
-            ended.map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-        })
+        let lanes = self.lanes.iter().zip(jobs).collect();
+        self.whole.for_each_at_once(lanes, |(lane, job)| self.look(lane, 1, job))
     }
 
     fn look(&self, detector: &Detector, threads: usize, job: &Job<'_>) -> Result<Metered, DetectorError> {
