@@ -24,6 +24,8 @@ use crate::segment::{Active, SEGMENT_HEADER_BYTES, Segment, read_record};
 const READ_FAILURES_MAX: u32 = 3;
 /// And it must have failed for this long: a disk that is away is not a bad record.
 const UNREADABLE_MS_MIN: u64 = 60_000;
+/// Records behind it that are tried before the rest of its segment is taken for as bad as they are.
+const RECORDS_TRIED: usize = 16;
 
 /// Store and forward on disk; see the crate for what it promises.
 pub struct Spool {
@@ -113,8 +115,9 @@ impl Spool {
     /// records that have gone bad on disk, which are counted.
     ///
     /// # Errors
-    /// The file that cannot be read. A record that fails so three times, and for a minute, is taken for damaged. The
-    /// minute is that of the moments given to [`Spool::append`] and [`Spool::tend`].
+    /// The file that cannot be read. A record that fails so three times, and for a minute, is taken for damaged where one
+    /// behind it can be read, and with it all up to that one. The minute is that of the moments given to
+    /// [`Spool::append`] and [`Spool::tend`].
     pub fn read(&mut self, from: u64, limit: ReadLimit) -> Result<Vec<Record>, SpoolError> {
         let mut records: Vec<Record> = Vec::new();
         let (mut position, mut bytes) = (from.max(self.acked), 0);
@@ -133,8 +136,14 @@ impl Spool {
                     if !self.is_given_up(entry.position) {
                         return Err(error);
                     }
+                    // Where nothing behind it can be read either, the disk is away and no record is bad.
+                    let Some(good) = self.readable_after(entry.position) else { return Err(error) };
                     self.note(error);
-                    self.pass_over(first, entry.position);
+                    while let Some((first, bad)) = self.find(position).filter(|(_, bad)| bad.position < good) {
+                        self.pass_over(first, bad.position);
+                    }
+                    position = good;
+                    continue;
                 }
             }
             position = entry.position + 1;
@@ -289,9 +298,8 @@ impl Spool {
         };
         let bytes = match read {
             Ok(bytes) => bytes,
-            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) => {
-                return Ok(None);
-            }
+            // That a file is gone is no sign that its records are: a disk that is away takes its folder along.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(SpoolError::read(self.path_of(first))(error)),
         };
         let header = Header::parse(first, &bytes).filter(|header| header.position == entry.position);
@@ -325,6 +333,25 @@ impl Spool {
         let failures = failures.saturating_add(1);
         self.unreadable = Some(Unreadable { position, failures, since_ms });
         failures >= READ_FAILURES_MAX && now_ms - since_ms >= UNREADABLE_MS_MIN
+    }
+
+    /// The next record that can be read behind one that cannot: among some, and then at the head of each later segment.
+    fn readable_after(&mut self, position: u64) -> Option<u64> {
+        let mut tried = position;
+        for _ in 0..RECORDS_TRIED {
+            let (first, entry) = self.find(tried + 1)?;
+            if matches!(self.fetch(first, &entry), Ok(Some(_))) {
+                return Some(entry.position);
+            }
+            tried = entry.position;
+        }
+        let heads: Vec<(u64, Entry)> =
+            self.segments().filter_map(|of| Some((of.first(), of.at_or_after(0)?))).collect();
+        let later = heads.into_iter().filter(|(_, head)| head.position > tried);
+        later
+            .filter(|(first, head)| matches!(self.fetch(*first, head), Ok(Some(_))))
+            .map(|(_, head)| head.position)
+            .min()
     }
 
     /// Counts a record that has gone bad, and forgets it.

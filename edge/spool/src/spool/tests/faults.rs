@@ -181,6 +181,41 @@ fn a_disk_that_is_away_for_less_than_a_minute_costs_no_record() {
 }
 
 #[test]
+fn a_disk_that_is_away_for_hours_costs_no_record_either() {
+    for kind in [ErrorKind::Other, ErrorKind::NotFound] {
+        let fake = Fake::default();
+        let mut spool = open(&fake, OPTIONS);
+        appended(&mut spool, 30);
+        fail(&fake, kind);
+        for hour in 0..5 {
+            spool.tend(Moment { elapsed_ms: NOW.elapsed_ms + 3_600_000 * hour, ..NOW }).unwrap();
+            (0..5).for_each(|_| drop(spool.read(0, ALL).unwrap_err()));
+        }
+        fake.set_fault(None);
+        assert_eq!(numbers(&mut spool), (0..30).collect::<Vec<_>>());
+        assert_eq!(spool.stats(NOW).damaged_records, 0);
+    }
+}
+
+#[test]
+fn a_segment_that_is_gone_costs_its_records_and_one_minute() {
+    let fake = Fake::default();
+    let mut spool = open(&fake, OPTIONS);
+    appended(&mut spool, 40);
+    let segments = fake.segments();
+    let first = |segment: usize| -> u64 { segments[segment].file_stem().unwrap().to_str().unwrap().parse().unwrap() };
+    let gone = first(1)..first(2);
+    assert!(gone.start > 1 && gone.end > gone.start + 2 && segments.len() > 3);
+    fake.boxed().remove(&segments[1]).unwrap();
+    assert_eq!(numbers(&mut spool), (0..gone.start).collect::<Vec<_>>(), "up to it all is there");
+    (0..3).for_each(|_| drop(spool.read(gone.start, ALL).unwrap_err()));
+    spool.tend(Moment { elapsed_ms: NOW.elapsed_ms + 60_000, ..NOW }).unwrap();
+    let behind = spool.read(gone.start, ALL).unwrap();
+    assert_eq!(behind.iter().map(|record| record.position).collect::<Vec<_>>(), (gone.end..40).collect::<Vec<_>>());
+    assert_eq!(spool.stats(NOW).damaged_records, gone.end - gone.start);
+}
+
+#[test]
 fn a_segment_that_cannot_be_flushed_is_tried_again_and_stops_no_other() {
     let fake = Fake::default();
     let mut spool = open(&fake, OPTIONS);
