@@ -7,6 +7,8 @@ pub(crate) const NAME_BYTES_MAX: usize = 128;
 /// How a subscription begins that shares its messages with others of a group: `$share/<group>/<filter>` (MQTT 5,
 /// section 4.8.2; brokers grant it to older clients as well).
 const SHARED: &str = "$share/";
+/// And those that some brokers know besides: shared among all, and for one alone.
+const OTHERWISE_SHARED: [&str; 2] = ["$queue/", "$exclusive/"];
 
 /// Why a text is no topic filter; nothing for a good one.
 pub(crate) fn filter_problem(filter: &str) -> Option<&'static str> {
@@ -36,9 +38,11 @@ pub(crate) fn wildcards(filter: &str) -> usize {
     unshared(filter).split('/').filter(|level| matches!(*level, "+" | "#")).count()
 }
 
-/// What a filter asks for: a group's name is no part of a message's topic.
+/// What a filter asks for: how the broker is to share it out is no part of a message's topic.
 fn unshared(filter: &str) -> &str {
-    filter.strip_prefix(SHARED).and_then(|shared| shared.split_once('/')).map_or(filter, |(_, topics)| topics)
+    let of_group = || filter.strip_prefix(SHARED).and_then(|shared| shared.split_once('/')).map(|(_, topics)| topics);
+    let of_all = OTHERWISE_SHARED.iter().find_map(|beginning| filter.strip_prefix(beginning));
+    of_all.or_else(of_group).unwrap_or(filter)
 }
 
 /// What stands for each wildcard of a filter in a topic; nothing where it does not match.
@@ -136,6 +140,8 @@ mod tests {
         assert_eq!(captures("$share/boxes/home/+/air", "home/attic/air"), Some(vec!["attic"]));
         assert_eq!(captures("$share/boxes/#", "home/attic"), Some(vec!["home/attic"]));
         assert_eq!(captures("$share/boxes//a", "/a"), Some(vec![]));
+        assert_eq!(captures("$queue/home/+", "home/attic"), Some(vec!["attic"]));
+        assert_eq!(captures("$exclusive/home/+", "home/attic"), Some(vec!["attic"]));
         assert_eq!(captures("$share/boxes/home/+", "$share/boxes/home/attic"), None);
         assert_eq!(captures("$shared/boxes/+", "$shared/boxes/a"), Some(vec!["a"]), "no group but a topic");
         assert_eq!((wildcards("$share/boxes/home/+/#"), wildcards("home/+/#")), (2, 2));

@@ -115,27 +115,27 @@ struct Power {
     built_in: BuiltIn,
     /// Nothing where the box has none.
     meter: Option<EnergyMeter>,
-    looked: Instant,
+    /// When it was read last; nothing where that failed.
+    looked: Option<Instant>,
     joules: f64,
     measured: Duration,
 }
 
 impl Power {
     fn new(built_in: BuiltIn, mut meter: Option<EnergyMeter>, now: Instant) -> Self {
-        if let Some(meter) = &mut meter {
-            // The first interval begins here. That it fails is seen at the next reading.
-            let _ = meter.read(now);
-        }
-        Self { built_in, meter, looked: now, joules: 0.0, measured: Duration::ZERO }
+        // The first interval begins here. That it fails is seen at the next reading.
+        let looked = meter.as_mut().and_then(|meter| meter.read(now).ok()).map(|_| now);
+        Self { built_in, meter, looked, joules: 0.0, measured: Duration::ZERO }
     }
 
     fn look(&mut self, now: Instant) -> Result<(), EnergyError> {
         let Some(meter) = &mut self.meter else { return Ok(()) };
-        if now.saturating_duration_since(self.looked) < POWER_INTERVAL_MIN {
+        if self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < POWER_INTERVAL_MIN) {
             return Ok(());
         }
-        self.looked = now;
+        self.looked = None;
         let spent = meter.read(now)?;
+        self.looked = Some(now);
         if let Some(joules) = spent.joules {
             self.joules += joules;
             self.measured += spent.elapsed;

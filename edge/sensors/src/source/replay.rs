@@ -54,7 +54,7 @@ impl Replay {
     fn play(
         &self,
         playhead: &mut Playhead,
-        start: &mut Option<(Instant, i64)>,
+        start: &mut Option<Instant>,
         outlet: &Outlet,
         state: &SourceState,
         stop: &Stop,
@@ -76,12 +76,14 @@ impl Replay {
                 }
             };
             let time = playhead.advance(row.ts_ms);
-            let (start, start_ms) = *start.get_or_insert_with(|| (Instant::now(), wall_ms()));
+            let start = *start.get_or_insert_with(Instant::now);
             let goes_on = match self.settings.pace {
                 Pace::Live => {
-                    let ts_ms = start_ms.saturating_add(time.since_ms);
                     let stopped = stop.wait_until(start + Duration::from_millis(time.wait_ms));
                     if !stopped {
+                        // By the clock as it is now: it may have been set since the first row.
+                        let start_ms = wall_ms().saturating_sub(start.elapsed().as_millis() as i64);
+                        let ts_ms = start_ms.saturating_add(time.since_ms);
                         outlet.send(vec![self.reading(row, ts_ms)]);
                     }
                     !stopped
