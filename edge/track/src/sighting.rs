@@ -6,6 +6,8 @@ use crate::rectangle::Rectangle;
 const COORDINATE_MAX: f32 = 1.0e6;
 /// A box that is narrower or lower than this, in pixels, shows nothing.
 const SIDE_MIN: f32 = 1.0e-3;
+/// And so does one whose sides are so few steps of its coordinates: they would vanish when its middle is taken.
+const SIDE_STEPS_MIN: f32 = 8.0;
 
 /// One thing that a detector saw in one frame. Coordinates in pixels, `x1 < x2`, `y1 < y2`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +32,9 @@ impl Sighting {
         let corners = [self.x1, self.y1, self.x2, self.y2];
         let believable = corners.iter().all(|corner| corner.abs() <= COORDINATE_MAX);
         let rectangle = Rectangle { x1: self.x1, y1: self.y1, x2: self.x2, y2: self.y2 };
-        let has_sides = rectangle.width() >= SIDE_MIN && rectangle.height() >= SIDE_MIN;
+        let farthest = corners.iter().fold(0.0, |most: f32, corner| most.max(corner.abs()));
+        let side_min = SIDE_MIN.max(SIDE_STEPS_MIN * f32::EPSILON * farthest);
+        let has_sides = rectangle.width() >= side_min && rectangle.height() >= side_min;
         (believable && !self.confidence.is_nan() && has_sides).then_some(rectangle)
     }
 }

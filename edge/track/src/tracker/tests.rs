@@ -180,6 +180,9 @@ fn a_box_next_to_nothing_wide_or_high_is_none() {
         assert_eq!(feed(&mut tracker, 0, &frames), Tracking { ids: vec![None], tracks: vec![] }, "{x2} by {y2}");
         assert!(tracker.paths.is_empty());
     }
+    let far = Sighting { x1: 20_000.0, ..at_zero(20_000.002, 100.0) };
+    let frames: Vec<_> = (0..8).map(|_| vec![far]).collect();
+    assert_eq!(feed(&mut tracker(), 0, &frames).tracks, [], "its middle is its edge");
     let frames: Vec<_> = (0..8).map(|_| vec![at_zero(1e-3, 1e-3)]).collect();
     let tracking = feed(&mut tracker(), 0, &frames);
     assert_eq!(tracking.ids, [Some(1)], "the smallest box is followed");
