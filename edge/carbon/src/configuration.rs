@@ -66,7 +66,7 @@ pub struct Table {
 
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TableError {
+enum TableError {
     /// The first line has not the columns.
     #[error("the table of configurations has no column {column} in its first line")]
     Column { column: &'static str },

@@ -105,10 +105,12 @@ impl Http {
 
     /// The beginning of a text on one line, without secrets.
     fn detail(&self, text: &str) -> String {
-        let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // Before its blanks are made one: a secret may have several.
+        let mut text = text.to_owned();
         for secret in self.secrets.iter().chain([&self.token]).filter(|secret| !secret.is_empty()) {
             text = text.replace(secret, "***");
         }
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if text.is_empty() {
             return "it says nothing more".to_owned();
         }
