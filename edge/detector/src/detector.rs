@@ -2,9 +2,8 @@
 //! does what is the same for every model: suppression, and the way back to pixels of the frame.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::classes::{ClassId, ClassSet};
@@ -138,10 +137,19 @@ impl Detector {
         self.threads.broadcast(|_| ask())
     }
 
-    /// Does something for each item on this detector's threads, all at once where there are threads enough; what came of
-    /// each, in their order. Blocks until all is done.
-    pub fn for_each_at_once<T: Send, R: Send>(&self, items: Vec<T>, work: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
-        self.threads.install(|| items.into_par_iter().with_max_len(1).map(work).collect())
+    /// Does something for each item, each on a thread of the detector's own, all at once; what came of each, in their
+    /// order. Blocks until all is done.
+    ///
+    /// # Contract
+    /// There are no more items than the detector has threads; those beyond are left out.
+    pub fn for_each_at_once<T: Send, R: Send>(&self, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+        let items: Vec<Mutex<Option<T>>> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+        // Not as jobs that can be stolen: a thread that waits for another pool would begin the next item within this one.
+        let done = self.threads.broadcast(|thread| {
+            let item = items.get(thread.index())?.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+            Some(work(item))
+        });
+        done.into_iter().flatten().collect()
     }
 
     /// Runs on the current rayon pool.
@@ -165,5 +173,28 @@ impl Detector {
             .collect();
         detections.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(a.class.cmp(&b.class)));
         Ok(detections)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    #[test]
+    fn each_item_has_a_thread_of_its_own_also_where_it_waits_for_other_threads() {
+        let options = LoadOptions { threads: NonZeroUsize::new(3).unwrap(), ..LoadOptions::default() };
+        let detector = Detector::from_bytes_with(crate::bundled_weights(), options).unwrap();
+        let lanes: Vec<Detector> = (0..3).map(|_| detector.single_threaded().unwrap()).collect();
+        for _ in 0..200 {
+            let items = lanes.iter().enumerate().collect();
+            let done = detector.for_each_at_once(items, |(item, lane)| {
+                (0..20).for_each(|_| drop(lane.on_each_thread(|| ())));
+                (item, std::thread::current().id())
+            });
+            let threads: std::collections::HashSet<_> = done.iter().map(|(_, thread)| *thread).collect();
+            assert_eq!((threads.len(), done.iter().map(|(item, _)| *item).collect()), (3, vec![0, 1, 2]));
+        }
     }
 }
