@@ -11,10 +11,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use headwater_camera::Secret;
 use headwater_carbon::CarbonSettings;
 use headwater_sensors::{EnergySettings, SensorSettings};
 use headwater_spool::{SpoolOptions, SyncPolicy};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 pub use camera::{CameraConfig, SourceKind};
 pub use headwater_camera::Pace;
@@ -155,7 +156,14 @@ pub struct UplinkConfig {
     /// Replicas of a topic that has to be made.
     pub replicas: i32,
     /// Passed to librdkafka as it is: TLS, SASL.
+    #[serde(deserialize_with = "unshown")]
     pub client_configs: BTreeMap<String, String>,
+}
+
+/// Values may be passwords, which the error of a wrong type must not show.
+fn unshown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let values = BTreeMap::<String, Secret>::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|(key, value)| (key, value.reveal().to_owned())).collect())
 }
 
 /// Heartbeats.

@@ -41,6 +41,8 @@ pub(crate) struct Spooled {
 /// The spool, shared by the one who fills it and the one who empties it.
 pub(crate) struct Outbox {
     spool: Mutex<Spool>,
+    /// Bytes of the spool.
+    bytes_max: u64,
     /// Nothing is dropped for want of room; who puts waits for it.
     holds: bool,
     /// Since when the spool's monotonic time runs.
@@ -49,6 +51,8 @@ pub(crate) struct Outbox {
     room: Notify,
     is_held: AtomicBool,
     is_deferred: AtomicBool,
+    /// What waits takes half of the spool: room goes before cleaner electricity.
+    is_crowded: AtomicBool,
     /// Messages before this position were there when the wait began, and do not wait.
     released: AtomicU64,
     lost_rows: AtomicU64,
@@ -73,11 +77,13 @@ impl Outbox {
         Ok(Self {
             started: Instant::now(),
             spool: Mutex::new(Spool::open(directory, options, now)?),
+            bytes_max: options.max_bytes,
             holds: options.when_full == WhenFull::Refuse,
             changed: Notify::new(),
             room: Notify::new(),
             is_held: AtomicBool::new(false),
             is_deferred: AtomicBool::new(false),
+            is_crowded: AtomicBool::new(false),
             released: AtomicU64::new(0),
             lost_rows: AtomicU64::new(0),
             closed: AtomicBool::new(false),
@@ -93,7 +99,12 @@ impl Outbox {
     /// be put again once there is [`Outbox::room`].
     pub(crate) fn put(&self, message: &Message, rows: u32) -> Result<(), SpoolError> {
         let bytes = to_bytes(message);
-        let put = self.lock().append(&bytes, rows, self.now());
+        let put = {
+            let mut spool = self.lock();
+            let put = spool.append(&bytes, rows, self.now());
+            self.note_room(&spool);
+            put
+        };
         let is_held = put.as_ref().is_err_and(|error| self.waits_after(error));
         if self.is_held.swap(is_held, Ordering::Relaxed) != is_held {
             match is_held {
@@ -101,9 +112,9 @@ impl Outbox {
                 false => tracing::info!("spool has room again"),
             }
         }
-        put?;
+        // Also where there is no room: what is there may have to go now.
         self.changed.notify_one();
-        Ok(())
+        put.map(|_| ())
     }
 
     /// Whether a message that could not be put is to wait for room, and not to be given up.
@@ -135,9 +146,9 @@ impl Outbox {
         }
     }
 
-    /// Whether messages wait for cleaner electricity. Nothing waits for it once no more will come.
+    /// Whether messages wait for cleaner electricity. Nothing waits for it once no more will come, or room grows short.
     pub(crate) fn is_deferred(&self) -> bool {
-        self.is_deferred.load(Ordering::Acquire) && !self.is_closed()
+        self.is_deferred.load(Ordering::Acquire) && !self.is_crowded.load(Ordering::Acquire) && !self.is_closed()
     }
 
     /// Up to which position, that one not included, messages may go now.
@@ -168,7 +179,11 @@ impl Outbox {
 
     /// Every message before a position is delivered; blocks on the disk.
     pub(crate) fn ack(&self, up_to: u64) -> Result<(), SpoolError> {
-        self.lock().ack(up_to)?;
+        let mut spool = self.lock();
+        let acked = spool.ack(up_to);
+        self.note_room(&spool);
+        drop(spool);
+        acked?;
         if self.is_held() {
             self.room.notify_one();
         }
@@ -207,6 +222,11 @@ impl Outbox {
     /// Waits until a message came or no more will come; for one waiter. May also return without either.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    fn note_room(&self, spool: &Spool) {
+        let is_crowded = spool.stats(self.now()).waiting_bytes > self.bytes_max / 2;
+        self.is_crowded.store(is_crowded, Ordering::Release);
     }
 
     fn now(&self) -> Moment {
@@ -318,6 +338,26 @@ mod tests {
             !outbox.is_deferred() && outbox.sendable() == u64::MAX,
             "nothing waits for cleaner electricity at the end"
         );
+    }
+
+    #[test]
+    fn room_goes_before_cleaner_electricity() {
+        for when_full in [WhenFull::DropOldest, WhenFull::Refuse] {
+            let folder = tempfile::tempdir().unwrap();
+            let options = SpoolOptions { when_full, ..SpoolOptions::bounded(64 << 10) };
+            let outbox = Outbox::open(folder.path(), options).unwrap();
+            outbox.defer(true);
+            let mut seq = 0;
+            while outbox.is_deferred() {
+                outbox.put(&message(seq), 1).unwrap();
+                seq += 1;
+            }
+            let stats = outbox.stats();
+            assert_eq!((stats.dropped_records, stats.refused_records, stats.records), (0, 0, seq));
+            assert_eq!(outbox.sendable(), u64::MAX);
+            outbox.ack(seq / 2).unwrap();
+            assert!(outbox.is_deferred(), "there is room again");
+        }
     }
 
     #[test]

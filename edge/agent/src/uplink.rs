@@ -197,17 +197,20 @@ impl Uplink {
     async fn fill(&self, session: &mut Session) -> Result<(), UplinkError> {
         loop {
             let from = session.next;
-            let sendable = usize::try_from(self.outbox.sendable().saturating_sub(from)).unwrap_or(usize::MAX);
-            let records = sendable.min(WINDOW_MESSAGES.saturating_sub(session.in_flight.len()));
+            let sendable = self.outbox.sendable();
+            let records = usize::try_from(sendable.saturating_sub(from)).unwrap_or(usize::MAX);
+            let records = records.min(WINDOW_MESSAGES.saturating_sub(session.in_flight.len()));
             if records == 0 {
                 return Ok(());
             }
             let limit = ReadLimit { records, bytes: READ_BYTES };
             let spooled = self.on_disk(move |outbox| outbox.read(from, limit)).await?;
-            if spooled.is_empty() {
+            // Where messages are gone from the spool those behind them are read, which may be beyond.
+            let mut goes = spooled.into_iter().take_while(|spooled| spooled.position < sendable).peekable();
+            if goes.peek().is_none() {
                 return Ok(());
             }
-            for spooled in spooled {
+            for spooled in goes {
                 session.next = spooled.position + 1;
                 session.send(spooled)?;
             }

@@ -126,7 +126,10 @@ impl Address {
     pub fn redacted(&self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some(query) = self.url.query().filter(|query| !query.is_empty()) {
-            text = text.replace(&format!("?{query}"), "?***");
+            // An apostrophe is encoded for ffmpeg.
+            for form in [query.to_owned(), query.replace('\'', "%27")] {
+                text = text.replace(&format!("?{form}"), "?***");
+            }
         }
         let Some(Credentials { password, .. }) = &self.credentials else { return text };
         let word = password.reveal();
@@ -200,6 +203,8 @@ mod tests {
         assert_eq!(address.to_string(), "rtsp://door/live?***#1");
         let said = format!("{address:?}; {}", address.redacted("rtsp://door/live?user=ann&password=secret#1: 401"));
         assert_eq!(said, "Address(rtsp://door/live?***#1, None); rtsp://door/live?***#1: 401");
+        let address = parsed("rtsp://door/live?password=it's");
+        assert_eq!(address.redacted("rtsp://door/live?password=it%27s: 401"), "rtsp://door/live?***: 401");
         assert_eq!(parsed("rtsp://a:40@door/").redacted("rtsp://a:40@door/ says 401"), "rtsp://a:***@door/ says 401");
     }
 

@@ -204,4 +204,20 @@ fn a_line_that_cannot_be_read_is_named_and_not_quoted() {
         assert!(error.starts_with("line 5 of the configuration "), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+    std::fs::write(&path, "device_id = 'a'\n[uplink.client_configs]\n'sasl.password' = 20481024\n").unwrap();
+    let error = crate::error::chain(&Config::load(&path, Overrides::default()).unwrap_err());
+    assert!(error.starts_with("line 3 of the configuration ") && !error.contains("20481024"), "{error}");
+}
+
+#[test]
+fn messages_may_not_grow_too_old_while_they_wait_for_cleaner_electricity() {
+    let with_wait = |hours: &str| {
+        format!(
+            "device_id = 'a'\n[spool]\nmax_age_s = 3600\n[carbon]\ndefer_upload_hours_max = {hours}\n[carbon.source]\nkind = 'constant'\ng_per_kwh = 100.0\n"
+        )
+    };
+    let keys =
+        |hours| problems_of(&with_wait(hours)).into_iter().filter(|key| key.starts_with("carbon")).collect::<Vec<_>>();
+    assert_eq!(keys("0.5"), [""; 0]);
+    assert_eq!(keys("1.0"), ["carbon.defer_upload_hours_max"]);
 }

@@ -79,6 +79,11 @@ impl Config {
         if let Some(Err(error)) = self.carbon.source.as_ref().map(|source| source.open(self.carbon.timeout_ms)) {
             problems.add("carbon.source", chain(&error));
         }
+        let wait_s = self.carbon.defer_upload_hours_max * 3600.0;
+        let outlives = self.spool.max_age_s.is_none_or(|max_age_s| wait_s <= 0.0 || max_age_s as f64 > wait_s);
+        problems.unless(outlives, "carbon.defer_upload_hours_max", || {
+            "messages would be older than spool.max_age_s before they are sent".to_owned()
+        });
         let has_source = self.carbon.source.is_some() || self.carbon.control.is_none();
         problems.unless(has_source, "carbon.control", || "there is no carbon.source to follow".to_owned());
     }
