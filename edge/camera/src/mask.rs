@@ -59,7 +59,7 @@ impl Mask {
         Ok(Self { polygons: polygons.to_vec(), runs: Runs::default() })
     }
 
-    /// Makes the areas black, and with them the pixels that an edge goes through: what is narrower than an eighth of a
+    /// Makes the areas black, and with them the pixels that an edge goes through: what is narrower than a ninth of a
     /// pixel's height may stay.
     pub fn blank(&mut self, picture: &mut Picture) {
         if self.polygons.is_empty() {
@@ -99,8 +99,8 @@ impl Runs {
     }
 }
 
-/// Lines in a row of pixels along which it is looked at.
-const SUBROWS: u32 = 8;
+/// Lines in a row of pixels along which it is looked at; odd, so that its middle is among them.
+const SUBROWS: u32 = 9;
 
 /// The runs of one row, apart from each other and from left to right.
 fn row_of(polygons: &[Polygon], row: u32, width: u32, height: u32) -> Vec<Run> {
@@ -165,6 +165,12 @@ mod tests {
         let corner = |x: f32| vec![[x, 0.0], [x + 0.25, 0.0], [x + 0.25, 1.0], [x, 1.0]];
         let mut mask = Mask::new(&[corner(0.0), corner(0.75)]).unwrap();
         assert_eq!(blanked(&mut mask, 4, 1), ["#..#"]);
+    }
+
+    #[test]
+    fn the_middle_of_a_sliver_is_blanked() {
+        let sliver = vec![[0.919_280_35, 0.571_68], [0.454_132_32, 0.601_892_1], [0.0, 0.583_103_36]];
+        assert!(blanked(&mut Mask::new(&[sliver]).unwrap(), 24, 18)[10].starts_with('#'));
     }
 
     #[test]
