@@ -30,6 +30,8 @@ pub struct Counter {
     /// When each track that is alive was last seen.
     last_seen_ms: BTreeMap<u64, i64>,
     zones: Vec<ZoneWatch>,
+    /// Zones that have been changed or taken away since the last frame, with who was in them.
+    gone: Vec<ZoneWatch>,
     lines: Vec<LineWatch>,
 }
 
@@ -45,6 +47,7 @@ impl Counter {
             now_ms: 0,
             last_seen_ms: BTreeMap::new(),
             zones: Vec::new(),
+            gone: Vec::new(),
             lines: Vec::new(),
         };
         counter.set_places(zones, lines, options)?;
@@ -52,8 +55,8 @@ impl Counter {
     }
 
     /// Goes on with other zones, lines and options. A zone or line that is the same as before, by its name and all it
-    /// says, keeps who is in it or before it; one that changed begins anew, without an event for whoever was in it. Whoever
-    /// stands in a new zone has appeared in it.
+    /// says, keeps who is in it or before it; one that changed begins anew. Whoever was in a zone that changed, or is there no
+    /// more, is lost to it with the next frame, and whoever stands in a new one has appeared in it.
     ///
     /// # Errors
     /// As [`Counter::new`]; nothing changes then.
@@ -65,6 +68,7 @@ impl Counter {
             let same = kept.iter().position(|watch| watch.zone == *zone);
             self.zones.push(same.map_or_else(|| ZoneWatch::new(zone.clone()), |index| kept.swap_remove(index)));
         }
+        self.gone.append(&mut kept);
         let mut kept = std::mem::take(&mut self.lines);
         for line in lines {
             let same = kept.iter().position(|watch| watch.line == *line);
@@ -76,10 +80,13 @@ impl Counter {
 
     /// Takes [`Tracking::tracks`](crate::Tracking::tracks) of a frame that was taken at `ts_ms` and is `frame` pixels
     /// wide and high. A track that is not among them any more has ended, and left the zones it was in. Events come in
-    /// the order of track ids, those of tracks that have ended first.
+    /// the order of track ids, those of zones that are gone first and then those of tracks that have ended.
     pub fn update(&mut self, ts_ms: i64, tracks: &[Track], frame: [u32; 2]) -> Vec<Event> {
         self.now_ms = self.clock.advance(ts_ms);
         let mut events = Vec::new();
+        for mut watch in std::mem::take(&mut self.gone) {
+            events.extend(self.last_seen_ms.iter().filter_map(|(&id, &last_ms)| watch.end(id, last_ms, ts_ms)));
+        }
         self.end_others(ts_ms, tracks, &mut events);
         // A frame without a size shows nothing.
         let [width, height] = frame.map(|pixels| pixels.max(1) as f32);

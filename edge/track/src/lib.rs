@@ -13,8 +13,7 @@
 //!   the surest 256. It is counted nowhere; where a thing was first seen is counted once it is believed.
 //! - Whatever comes in, memory is bounded and nothing panics: numbers that are no boxes are passed over, of a frame's
 //!   sightings the surest 256 are looked at, and 256 tracks are kept.
-//! - For every zone `entries − exits = occupancy`, for as long as it stays as it is: one that is changed begins anew, and
-//!   says nothing of who was in it.
+//! - For every zone `entries − exits = occupancy`, always, also over a change of the zone.
 //! - Options, zones and lines can be replaced at any time without losing tracks, or who is in what stays the same.
 //!
 //! # Calling it

@@ -240,6 +240,24 @@ fn places_that_stay_the_same_keep_who_is_in_and_before_them() {
 }
 
 #[test]
+fn who_is_in_a_zone_that_is_changed_or_taken_away_is_lost_to_it() {
+    let mut watched = watched();
+    watched.walk(1, &along([300.0, 500.0], [700.0, 500.0], 20));
+    let smaller = Zone { polygon: vec![[0.6, 0.2], [0.9, 0.2], [0.9, 0.8], [0.6, 0.8]], ..shop() };
+    watched.counter.set_places(&[smaller], &[], CountOptions::default()).unwrap();
+    let events = watched.walk(1, &[[700.0, 500.0]; 5]);
+    let changes: Vec<Change> = events.iter().map(|event| event.change).collect();
+    let [lost, appeared] = changes[..] else { panic!("{changes:?}") };
+    assert!(matches!(lost, Change::Exit { departure: Departure::Lost, occupancy: 0, dwell_ms: 1.. }), "{lost:?}");
+    assert_eq!(appeared, Change::Enter { arrival: Arrival::Appeared, occupancy: 1 });
+    assert_eq!((watched.visits(), watched.occupancy()), ((2, 1), 1));
+    watched.counter.set_places(&[], &[], CountOptions::default()).unwrap();
+    watched.walk(1, &[[700.0, 500.0]; 2]);
+    assert_eq!(watched.visits(), (2, 2));
+    assert!(watched.counter.gone.is_empty());
+}
+
+#[test]
 fn a_zone_that_is_narrower_than_the_hysteresis_still_counts() {
     let strip =
         Zone { name: "strip".into(), polygon: vec![[0.5, 0.2], [0.52, 0.2], [0.52, 0.8], [0.5, 0.8]], ..shop() };
