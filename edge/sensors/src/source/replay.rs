@@ -20,6 +20,9 @@ use crate::retry::Backoff;
 use crate::settings::{CsvSettings, Pace};
 use crate::stop::Stop;
 
+/// A wall clock that is so far from where it was has been set, and is followed; less is the two clocks' own difference.
+const CLOCK_SET_MS: u64 = 1000;
+
 /// A file to be played.
 pub(crate) struct Replay {
     settings: CsvSettings,
@@ -54,7 +57,7 @@ impl Replay {
     fn play(
         &self,
         playhead: &mut Playhead,
-        start: &mut Option<Instant>,
+        start: &mut Option<(Instant, i64)>,
         outlet: &Outlet,
         state: &SourceState,
         stop: &Stop,
@@ -76,13 +79,15 @@ impl Replay {
                 }
             };
             let time = playhead.advance(row.ts_ms);
-            let start = *start.get_or_insert_with(Instant::now);
+            let (start, start_ms) = start.get_or_insert_with(|| (Instant::now(), wall_ms()));
             let goes_on = match self.settings.pace {
                 Pace::Live => {
-                    let stopped = stop.wait_until(start + Duration::from_millis(time.wait_ms));
+                    let stopped = stop.wait_until(*start + Duration::from_millis(time.wait_ms));
                     if !stopped {
-                        // By the clock as it is now: it may have been set since the first row.
-                        let start_ms = wall_ms().saturating_sub(start.elapsed().as_millis() as i64);
+                        let since_ms = wall_ms().saturating_sub(start.elapsed().as_millis() as i64);
+                        if since_ms.abs_diff(*start_ms) >= CLOCK_SET_MS {
+                            *start_ms = since_ms;
+                        }
                         let ts_ms = start_ms.saturating_add(time.since_ms);
                         outlet.send(vec![self.reading(row, ts_ms)]);
                     }
