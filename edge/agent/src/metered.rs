@@ -15,13 +15,12 @@ pub(crate) struct Metered {
     pub(crate) energy: FrameEnergy,
 }
 
-/// Detects for a camera on the detector's `threads`, and charges the camera.
+/// Detects for a camera, and charges it.
 ///
 /// # Errors
 /// As [`Detector::detect`]; nobody is charged then.
 pub(crate) fn detect(
     detector: &Detector,
-    threads: usize,
     energy: &EnergyAccount,
     camera: &Arc<str>,
     picture: &Picture,
@@ -31,7 +30,7 @@ pub(crate) fn detect(
     // By the threads' own clocks: other threads of the process, another agent's among them, are busy as well.
     let busy = || detector.on_each_thread(cpu::thread_time).into_iter().sum::<Duration>();
     let (busy_before, started) = (busy(), Instant::now());
-    let span = energy.begin(camera, threads, started);
+    let span = energy.begin(camera, detector.thread_count(), started);
     let detections = detector.detect(&frame, options)?;
     let ended = Instant::now();
     let energy = span.finish(busy().saturating_sub(busy_before), ended);

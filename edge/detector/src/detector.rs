@@ -107,6 +107,11 @@ impl Detector {
         Self::over(Arc::clone(&self.model), 1)
     }
 
+    /// How many threads it computes on.
+    pub fn thread_count(&self) -> usize {
+        self.threads.current_num_threads()
+    }
+
     /// Under which name results are reported, such as `"nanodet-g"`.
     pub fn model_name(&self) -> &'static str {
         self.model.name()

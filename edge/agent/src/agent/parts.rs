@@ -164,7 +164,7 @@ fn watch(
     alert: &Arc<Alert>,
     intake: mpsc::Sender<crate::intake::Item>,
 ) -> Result<Watch, AgentError> {
-    let detector = BatchDetector::new(detector, config.detector_threads, Arc::clone(&state.energy))
+    let detector = BatchDetector::new(detector, Arc::clone(&state.energy))
         .map_err(|source| AgentError::Detector { source: Box::new(source) })?;
     let (means, findable) = (means(config, detector.model_name(), &state.outlook), detector.classes());
     let alert_classes = config.carbon.control.as_ref().map(|control| control.alert_classes.clone()).unwrap_or_default();

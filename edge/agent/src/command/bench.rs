@@ -81,12 +81,12 @@ pub(super) fn bench(args: &BenchArgs, shutdown: &CancellationToken) -> Result<()
         let detector = load(args, threads, energy)?;
         if text.is_empty() {
             let size = args.sizes.first().copied().unwrap_or(DetectOptions::default().input_size);
-            Run { detector: &detector, frames: &frames, size, threads, at_once: 1 }.look(&mut frames.iter())?;
+            Run { detector: &detector, frames: &frames, size, at_once: 1 }.look(&mut frames.iter())?;
             text = heading(detector.model_name(), &frames, started.elapsed());
         }
         let ways: BTreeSet<usize> = [1, detector.at_once()].into();
         for (at_once, &size) in ways.iter().flat_map(|&at_once| args.sizes.iter().map(move |size| (at_once, size))) {
-            let run = Run { detector: &detector, frames: &frames, size, threads, at_once };
+            let run = Run { detector: &detector, frames: &frames, size, at_once };
             let line = run.measure(patience, shutdown)?;
             if shutdown.is_cancelled() {
                 return print(&text);
@@ -113,7 +113,6 @@ struct Run<'a> {
     detector: &'a BatchDetector,
     frames: &'a [Picture],
     size: u32,
-    threads: usize,
     /// Frames that are detected at once.
     at_once: usize,
 }
@@ -132,7 +131,8 @@ impl Run<'_> {
                 method = energy.method;
             }
         }
-        let Self { size, threads, at_once, .. } = *self;
+        let Self { size, at_once, .. } = *self;
+        let threads = self.detector.thread_count();
         Ok(Line { size, threads, at_once, elapsed: started.elapsed(), times_ms, energy_mj, method })
     }
 
@@ -165,7 +165,7 @@ fn load(args: &BenchArgs, threads: usize, energy: EnergyAccount) -> Result<Batch
     let options =
         LoadOptions { threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN), ..LoadOptions::default() };
     let loaded = Detector::of_file_or_bundled(args.weights.as_deref(), options)
-        .and_then(|detector| BatchDetector::new(detector, threads, Arc::new(energy)));
+        .and_then(|detector| BatchDetector::new(detector, Arc::new(energy)));
     loaded.map_err(|source| CommandError::Detect { source: Box::new(source) })
 }
 

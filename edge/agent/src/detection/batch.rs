@@ -20,26 +20,27 @@ pub(crate) struct Job<'a> {
 /// A detector for one frame at a time and for several at once.
 pub(crate) struct BatchDetector {
     whole: Detector,
-    threads: usize,
     /// A detector a thread, over the same weights; none where there is one thread alone.
     lanes: Vec<Detector>,
     energy: Arc<EnergyAccount>,
 }
 
 impl BatchDetector {
-    /// Takes a detector with so many threads.
-    ///
     /// # Errors
     /// Where the threads of the lanes cannot be started.
-    pub(crate) fn new(whole: Detector, threads: usize, energy: Arc<EnergyAccount>) -> Result<Self, DetectorError> {
-        let lanes = if threads > 1 { threads } else { 0 };
+    pub(crate) fn new(whole: Detector, energy: Arc<EnergyAccount>) -> Result<Self, DetectorError> {
+        let lanes = if whole.thread_count() > 1 { whole.thread_count() } else { 0 };
         let lanes = (0..lanes).map(|_| whole.single_threaded()).collect::<Result<_, _>>()?;
-        Ok(Self { whole, threads, lanes, energy })
+        Ok(Self { whole, lanes, energy })
     }
 
     /// How many frames are worth being detected at once; fewer are detected one after the other.
     pub(crate) fn at_once(&self) -> usize {
         self.lanes.len().max(1)
+    }
+
+    pub(crate) fn thread_count(&self) -> usize {
+        self.whole.thread_count()
     }
 
     pub(crate) fn model_name(&self) -> &'static str {
@@ -50,17 +51,18 @@ impl BatchDetector {
         self.whole.classes()
     }
 
-    /// Detects; what was found in each frame, in their order. A frame that fails takes no other with it.
+    /// Detects, at once where there are [as many](Self::at_once) frames; what was found in each, in their order. A frame
+    /// that fails takes no other with it.
     pub(crate) fn detect(&self, jobs: &[Job<'_>]) -> Vec<Result<Metered, DetectorError>> {
-        if jobs.len() < 2 || jobs.len() > self.lanes.len() {
-            return jobs.iter().map(|job| self.look(&self.whole, self.threads, job)).collect();
+        if jobs.len() != self.lanes.len() {
+            return jobs.iter().map(|job| self.look(&self.whole, job)).collect();
         }
         let lanes = self.lanes.iter().zip(jobs).collect();
-        self.whole.for_each_at_once(lanes, |(lane, job)| self.look(lane, 1, job))
+        self.whole.for_each_at_once(lanes, |(lane, job)| self.look(lane, job))
     }
 
-    fn look(&self, detector: &Detector, threads: usize, job: &Job<'_>) -> Result<Metered, DetectorError> {
-        metered::detect(detector, threads, &self.energy, &job.camera, job.picture, &job.options)
+    fn look(&self, detector: &Detector, job: &Job<'_>) -> Result<Metered, DetectorError> {
+        metered::detect(detector, &self.energy, &job.camera, job.picture, &job.options)
     }
 }
 
@@ -74,17 +76,17 @@ mod tests {
 
     use super::*;
 
-    fn detector(threads: usize, busy_watts: f64) -> BatchDetector {
+    fn detector(threads: usize) -> BatchDetector {
         let options = LoadOptions { threads: NonZeroUsize::new(threads).unwrap(), ..LoadOptions::default() };
         let whole = Detector::from_bytes_with(bundled_weights(), options).unwrap();
-        let settings = EnergySettings { busy_watts: Some(busy_watts), ..EnergySettings::default() };
+        let settings = EnergySettings { busy_watts: Some(6.0), ..EnergySettings::default() };
         let energy = EnergyAccount::open(&settings, &Host::default()).unwrap();
-        BatchDetector::new(whole, threads, Arc::new(energy)).unwrap()
+        BatchDetector::new(whole, Arc::new(energy)).unwrap()
     }
 
     #[test]
     fn frames_at_once_are_found_as_they_are_alone_and_each_is_charged() {
-        let both = detector(2, 6.0);
+        let both = detector(2);
         let mut scene = SyntheticScene::new(320, 240);
         let pictures: Vec<Picture> = (0..2).map(|_| scene.next_frame().unwrap().unwrap()).collect();
         let job = |index: usize| Job {
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_fails_takes_no_other_with_it() {
-        let both = detector(2, 6.0);
+        let both = detector(2);
         let picture = Picture { width: 32, height: 32, pixels: vec![0; 32 * 32 * 3] };
         let broken = Picture { pixels: Vec::new(), ..picture.clone() };
         let job = |picture| Job { camera: "door".into(), picture, options: DetectOptions::default() };
@@ -116,6 +118,6 @@ mod tests {
 
     #[test]
     fn one_thread_takes_one_frame() {
-        assert_eq!((detector(1, 6.0).at_once(), detector(3, 6.0).at_once()), (1, 3));
+        assert_eq!((detector(1).at_once(), detector(3).at_once()), (1, 3));
     }
 }
