@@ -10,7 +10,6 @@ import checks
 import headwater
 from check_deploy import LIBRARIES
 
-CLIP = checks.REPOSITORY / "footage/vtest-a.mp4"
 # Where Debian's cross compiler keeps the target's libraries.
 SYSROOT = "/usr/aarch64-linux-gnu"
 # Sums are added up in another order: a box may move by so many pixels, a confidence by so much.
@@ -25,7 +24,7 @@ def check(claim, folder):
     claim.equal(version, run(headwater.binary("headwater-edge"), "--version"), f"it runs: {version.strip()}")
     run(*emulated, "check", "--config", checks.REPOSITORY / "edge/agent/edge.toml")
     for size in (416, 320, 256):
-        arguments = ["detect", CLIP, "--format", "json", "--every", "100", "--size", size]
+        arguments = ["detect", headwater.CLIP, "--format", "json", "--every", "100", "--size", size]
         here, there = (frames(run(*program, *arguments)) for program in ([headwater.binary("headwater-edge")], emulated))
         found = sum(len(detections) for detections in here.values())
         claim.that(found > 10, f"at {size} there is something to find: {found} objects in {len(here)} frames")

@@ -5,7 +5,6 @@ No broker is there: an agent does without, and what the cameras do is in its met
 
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 
@@ -14,7 +13,6 @@ import headwater
 from http_cameras import HttpCameras
 from rtsp_server import RtspServer
 
-CLIP = checks.REPOSITORY / "footage/vtest-a.mp4"
 USER, PASSWORD = "ann", "s3cret:w@rd"
 SETTINGS = """\
 device_id = "yard"
@@ -43,7 +41,7 @@ RUNNING = ["tcp", "udp", "hevc", "mjpeg", "snapshot", "black", "frozen"]
 def check(claim, folder):
     hevc, pictures, black = footage(folder)
     (folder / "password").write_text(PASSWORD + "\n")
-    streams = {"/h264": ("h264", CLIP), "/h265": ("h265", hevc)}
+    streams = {"/h264": ("h264", headwater.CLIP), "/h265": ("h265", hevc)}
     with RtspServer(folder, streams, USER, PASSWORD) as rtsp, HttpCameras(pictures, black, USER, PASSWORD) as http:
         port = headwater.free_port()
         settings = SETTINGS.format(no_broker=headwater.free_port(), folder=folder, port=port) + cameras(folder, rtsp, http)
@@ -74,8 +72,8 @@ def footage(folder):
             raise checks.Failed(f"ffmpeg {arguments}: {done.stderr}")
 
     hevc = folder / "vtest-a.h265.mp4"
-    ffmpeg("-i", CLIP, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=20", "-frames:v", 200, hevc)
-    ffmpeg("-i", CLIP, "-vf", "fps=1", "-frames:v", 10, folder / "frame-%02d.jpg")
+    ffmpeg("-i", headwater.CLIP, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=20", "-frames:v", 200, hevc)
+    ffmpeg("-i", headwater.CLIP, "-vf", "fps=1", "-frames:v", 10, folder / "frame-%02d.jpg")
     ffmpeg("-f", "lavfi", "-i", "color=black:s=640x480", "-frames:v", 1, folder / "black.jpg")
     pictures = [path.read_bytes() for path in sorted(folder.glob("frame-*.jpg"))]
     return hevc, pictures, (folder / "black.jpg").read_bytes()
@@ -157,8 +155,7 @@ def refuses(claim, folder):
 
 def metric(agent, name, camera):
     """A camera's number; 0 where it has none yet."""
-    found = re.search(rf'^headwater_edge_{name}\{{device="yard",camera="{camera}"\}} (\S+)$', agent.get("/metrics")[1], re.M)
-    return float(found.group(1)) if found else 0
+    return headwater.edge_metric(agent, name, camera=camera) or 0
 
 
 def raw(agent, path):

@@ -4,25 +4,17 @@ missed.
 """
 
 import datetime
-import re
 
 import checks
 import headwater
+import kafka_log
+from headwater import edge_metric as metric
 from kafka_broker import KafkaBroker, free_port
-from kafka_log import messages
 
-CLIP = checks.REPOSITORY / "footage/vtest-a.mp4"
 DIRTY, CLEAN = 600, 40
 # How long the dirty hour goes on.
 DIRTY_S = 40
 SETTINGS = """\
-device_id = "{device}"
-bootstrap_servers = "{bootstrap_servers}"
-data_dir = "{data_dir}"
-[[cameras]]
-id = "footpath"
-source = "file"
-path = "{clip}"
 loop = true
 fps = 10.0
 tiers = [416, 320, 256]
@@ -66,8 +58,7 @@ class agent:
         trace = folder / f"{device}.csv"
         trace.write_text("timestamp,g_per_kwh\n" + "".join(f"{at:%Y-%m-%dT%H:%M:%S},{value}\n" for at, value in rows))
         port = free_port()
-        path = folder / f"{device}.toml"
-        path.write_text(SETTINGS.format(device=device, bootstrap_servers=broker.bootstrap_servers, data_dir=folder / "spool", clip=CLIP, port=port, trace=trace, alert_classes=alert_classes))
+        path = headwater.clip_settings(folder, broker, device, SETTINGS.format(port=port, trace=trace, alert_classes=alert_classes))
         self.running = headwater.Running(folder, "run", "--config", path, program="headwater-edge", name=device, listens=False)
         self.running.http_port = port
 
@@ -106,15 +97,8 @@ def misses_nobody(claim, broker, alert):
     claim.equal(alert.interrupt(), 0, "Ctrl-C ends the agent with 0")
 
 
-def metric(running, name):
-    """The value of the one series of a metric; nothing before it is there."""
-    found = re.search(rf"^headwater_edge_{name}\{{.*\}} (\S+)$", running.get("/metrics")[1], re.M)
-    return float(found[1]) if found else None
-
-
 def rows(broker, device):
-    found = [row for message in messages(broker, "edge-data", headwater.PARTITIONS) for row in message["rows"]]
-    return [row for row in found if row["device_id"] == device]
+    return [row for row in kafka_log.rows(broker, "edge-data", headwater.PARTITIONS) if row["device_id"] == device]
 
 
 if __name__ == "__main__":

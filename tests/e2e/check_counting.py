@@ -7,19 +7,11 @@ import signal
 
 import checks
 import headwater
+import kafka_log
 from kafka_broker import KafkaBroker
 from kafka_log import committed, messages
 
-CLIP = checks.REPOSITORY / "footage/vtest-a.mp4"
 SETTINGS = """\
-device_id = "{device}"
-bootstrap_servers = "{bootstrap_servers}"
-data_dir = "{data_dir}"
-
-[[cameras]]
-id = "footpath"
-source = "file"
-path = "{clip}"
 {camera}
 
 # Both are drawn from the top to the bottom: who walks to the left of the picture crosses forward.
@@ -57,9 +49,7 @@ def check(claim, folder):
 
 
 def settings(folder, broker, device, camera):
-    path = folder / f"{device}.toml"
-    path.write_text(SETTINGS.format(device=device, bootstrap_servers=broker.bootstrap_servers, data_dir=folder / "spool", clip=CLIP, camera=camera))
-    return path
+    return headwater.clip_settings(folder, broker, device, SETTINGS.format(camera=camera))
 
 
 def counts(claim, folder, broker):
@@ -148,7 +138,7 @@ def follows_commands(claim, folder, broker):
 
 
 def rows(broker, topic):
-    return [row for message in messages(broker, topic, headwater.PARTITIONS) for row in message["rows"]]
+    return kafka_log.rows(broker, topic, headwater.PARTITIONS)
 
 
 def beats(broker):

@@ -13,14 +13,6 @@ from kafka_log import messages
 
 FOOTAGE = checks.REPOSITORY / "footage"
 SETTINGS = """\
-device_id = "yard"
-bootstrap_servers = "{bootstrap_servers}"
-data_dir = "{data_dir}"
-
-[[cameras]]
-id = "footpath"
-source = "file"
-path = "{clip}"
 loop = true
 tiers = [256]
 
@@ -95,13 +87,11 @@ def comes_and_goes(claim, folder, broker):
     """Runs the agent over an outage of the broker, a crash of its own during another, and to a clean end."""
 
     def start(name):
-        agent = headwater.Running(folder, "run", "--config", folder / "edge.toml", program="headwater-edge", name=name, listens=False)
+        agent = headwater.Running(folder, "run", "--config", path, program="headwater-edge", name=name, listens=False)
         return agent
 
     port = headwater.free_port()
-    (folder / "edge.toml").write_text(
-        SETTINGS.format(bootstrap_servers=broker.bootstrap_servers, data_dir=folder / "spool", clip=FOOTAGE / "vtest-a.mp4", port=port)
-    )
+    path = headwater.clip_settings(folder, broker, "yard", SETTINGS.format(port=port))
     with start("agent-first") as agent:
         agent.http_port = port
         checks.wait_until(lambda: len(logged(broker)) > 0, "the first frames are in the log", 60, alive=agent.must_run, every_s=1)
@@ -130,15 +120,8 @@ def comes_and_goes(claim, folder, broker):
 def outage(agent, broker):
     """Stops the broker and waits until the spool has grown for it."""
     broker.stop()
-    at_start = spool_bytes(agent)
-    checks.wait_until(lambda: spool_bytes(agent) > at_start + 8000, "the spool takes what the broker does not", 60, alive=agent.must_run, every_s=1)
-
-
-def spool_bytes(agent):
-    for line in agent.get("/metrics")[1].splitlines():
-        if line.startswith("headwater_edge_spool_bytes"):
-            return float(line.rsplit(" ", 1)[1])
-    raise checks.Failed("no metric for the spool")
+    at_start = headwater.edge_metric(agent, "spool_bytes")
+    checks.wait_until(lambda: headwater.edge_metric(agent, "spool_bytes") > at_start + 8000, "the spool takes what the broker does not", 60, alive=agent.must_run, every_s=1)
 
 
 def boots_of(broker):

@@ -16,6 +16,8 @@ import urllib.request
 import checks
 from kafka_broker import free_port
 
+CLIP = checks.REPOSITORY / "footage/vtest-a.mp4"
+
 # What the files in `queries/` write, each a table of the query file's name.
 FRAMES = "frames"
 PEOPLE_PER_CAMERA = "people_per_camera"
@@ -169,6 +171,30 @@ def json_stream(text):
         part, position = decoder.raw_decode(text, position)
         parts.append(part)
     return parts
+
+
+def clip_settings(folder, broker, device, more):
+    """Settings of a device with one camera, `footpath`, that plays the clip; `more` goes on with the camera."""
+    path = pathlib.Path(folder) / f"{device}.toml"
+    data_dir = pathlib.Path(folder) / "spool"
+    path.write_text(f"""\
+device_id = "{device}"
+bootstrap_servers = "{broker.bootstrap_servers}"
+data_dir = "{data_dir}"
+
+[[cameras]]
+id = "footpath"
+source = "file"
+path = "{CLIP}"
+{more}""")
+    return path
+
+
+def edge_metric(agent, name, **labels):
+    """The number of a device that has one of it, or one with these labels; nothing before it is there."""
+    series = "".join(rf'(?=[^}}]*\b{label}="{re.escape(value)}")' for label, value in labels.items())
+    found = re.search(rf"^headwater_edge_{name}\{{{series}[^}}]*\}} (\S+)$", agent.get("/metrics")[1], re.M)
+    return float(found[1]) if found else None
 
 
 def once(*arguments, program="headwater", env=None, cwd=None, timeout_s=60):

@@ -38,6 +38,11 @@ def messages(broker, topic, partitions):
     return found
 
 
+def rows(broker, topic, partitions):
+    """The rows of every message of a topic."""
+    return [row for message in messages(broker, topic, partitions) for row in message["rows"]]
+
+
 def committed(broker, topic):
     """Every message of a topic that no open or aborted transaction hides: partition, offset, key and value."""
     from confluent_kafka import Consumer, KafkaError, TopicPartition
